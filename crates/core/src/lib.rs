@@ -1,0 +1,10 @@
+//! The machines that decide in a Madang call: plain Rust, no browser, no async, and the time is
+//! an input. The client crate drives them against the browser, the simulator in `tests/` drives
+//! them against a seeded network.
+
+pub mod session;
+
+pub use session::{
+    ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent, SignalingState,
+    SocketInput, Time,
+};

@@ -1,0 +1,2 @@
+//! The Madang server.
+fn main() {}
