@@ -2,6 +2,7 @@
 //! an input. The client crate drives them against the browser, the simulator in `tests/` drives
 //! them against a seeded network.
 
+pub mod media;
 pub mod session;
 
 pub use session::{
