@@ -37,6 +37,20 @@ pub enum MediaProblemKind {
     Other,
 }
 
+impl MediaProblemKind {
+    /// The kind of the DOMException with this name; an empty name stands for a page without
+    /// `navigator.mediaDevices`.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "" => Self::InsecureOrigin,
+            "NotAllowedError" | "SecurityError" => Self::Denied,
+            "NotReadableError" | "AbortError" => Self::Busy,
+            "NotFoundError" | "OverconstrainedError" => Self::NotFound,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// What to ask `getUserMedia` for. At least one of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {

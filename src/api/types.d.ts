@@ -1,0 +1,84 @@
+/** What a room is opened with. */
+export interface RoomOptions {
+  /** The room's name: 1 to 64 characters, none of them `/ \ ? #` or a control character. */
+  room: string;
+  /** The server's origin, such as "https://call.example". Default: the page's own origin. */
+  server?: string;
+  /** What the person is called: 1 to 40 characters. */
+  name?: string;
+  /** Admission to a guarded room. */
+  token?: string;
+  /** Whether to begin with the microphone, or which one. Default: true. */
+  audio?: boolean | MediaTrackConstraints;
+  /** Whether to begin with the camera, or which one. Default: true. */
+  video?: boolean | MediaTrackConstraints;
+  /** A stream to use instead of asking for devices; the room owns its tracks from then on. */
+  stream?: MediaStream | Promise<MediaStream>;
+  /**
+   * A Socket.IO socket made before this module was loaded, with `reconnection: false`; the room
+   * owns it from then on.
+   */
+  socket?: unknown;
+}
+
+/** The way to the server. */
+export type SignalingState = "connecting" | "joined" | "reconnecting";
+/** The way to a peer. */
+export type PeerState = "connecting" | "connected" | "reconnecting";
+/** How a peer talks: this protocol, or the older tutorial's. */
+export type Dialect = "native" | "tutorial";
+/** Why a peer is gone. */
+export type LeaveReason = "left" | "timed-out" | "removed" | "unknown";
+/** A device that cannot be used. */
+export type MediaDevice = "microphone" | "camera" | "both";
+/** Why a device cannot be used. */
+export type MediaProblemKind = "denied" | "busy" | "not-found" | "insecure-origin" | "ended" | "other";
+/** Why a room ended. */
+export type EndCode =
+  | "left"
+  | "server-away"
+  | "room-full"
+  | "invalid-room"
+  | "replaced"
+  | "unsupported-version"
+  | "bad-message"
+  | "rate-limited"
+  | "refused";
+
+/** What happens in a room, by the event's type. */
+export interface RoomEventMap {
+  /** Camera or microphone came into use, or went; always the same stream. */
+  "local-stream": { stream: MediaStream };
+  /** What this side sends changed. */
+  "local-media": { microphone: boolean; camera: boolean };
+  /** A device cannot be used; the call goes on without it. `message` is the browser's. */
+  "media-problem": { device: MediaDevice; kind: MediaProblemKind; message: string };
+  /** This peer is in the room. */
+  joined: { peer: string; capacity: number };
+  /** The way to the server changed. */
+  signaling: { state: SignalingState };
+  /** Somebody is here. */
+  "peer-joined": { peer: string; name?: string; dialect: Dialect };
+  /** The way to a peer changed. */
+  "peer-state": { peer: string; state: PeerState };
+  /** A peer's audio and video; comes again when its connection was replaced. */
+  "peer-stream": { peer: string; stream: MediaStream };
+  /** A peer said what it sends. */
+  "peer-media": { peer: string; microphone: boolean; camera: boolean };
+  /** Somebody is gone. */
+  "peer-left": { peer: string; reason: LeaveReason };
+  /** The room is over. The last event. `message` is in plain English. */
+  ended: { code: EndCode; message: string };
+}
+
+/** What `new Room`, `Room.join` and `room.joined` fail with. */
+export interface MadangError extends Error {
+  name: "MadangError";
+  /** Stable, for programs. */
+  code: EndCode | "unsupported" | "invalid-server" | "invalid-options" | "invalid-event";
+}
+
+export interface Room {
+  /** Adds a listener and returns a function that removes it. */
+  on<K extends keyof RoomEventMap>(type: K, listener: (event: RoomEventMap[K]) => void): () => void;
+}

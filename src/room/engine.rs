@@ -1,0 +1,395 @@
+//! Drives the machines of `madang-core` against the browser.
+//!
+//! Everything that happens goes through one inbox, in order: a browser callback posts its input,
+//! and the machines' outputs are carried out in the same tick, before the callback returns. A
+//! callback that arrives while outputs are being carried out is taken after them, so no machine
+//! is ever entered twice and no borrow is held while the browser is called.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::{Rc, Weak},
+};
+
+use futures_channel::oneshot;
+use gloo_timers::callback::Timeout;
+use madang_core::{
+    EndReason, Input, Output, Session, SessionEvent, Time,
+    media::{Media, MediaInput, MediaOutput, MediaProblemKind},
+    session::Config,
+};
+use madang_protocol::{ConnectionId, IceServer, PeerId};
+use wasm_bindgen::JsValue;
+use web_sys::MediaStream;
+
+use super::{MediaProblem, RoomEvent, RoomOptions, event::Events, secret};
+use crate::{
+    Error,
+    media::{Acquired, Constraints, LocalMedia},
+    peer::{Connection, Report},
+    signaling::Signaling,
+    sys::{clock, log},
+};
+
+/// How long the first join may take.
+const JOIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
+
+type Waiter = oneshot::Sender<Result<PeerId, Error>>;
+
+/// What goes through the inbox.
+#[derive(Debug)]
+enum Work {
+    Session(Input),
+    Media(MediaInput),
+    /// The answer to a request for devices.
+    Acquired(Acquired),
+}
+
+/// The state of a room, and its loop.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    this: Weak<Engine>,
+    inbox: RefCell<VecDeque<Work>>,
+    working: Cell<bool>,
+    session: RefCell<Session>,
+    media: RefCell<Media>,
+    local: LocalMedia,
+    /// The browser's words for the latest refusal.
+    refusal: RefCell<String>,
+    signaling: RefCell<Option<Rc<Signaling>>>,
+    connections: RefCell<Vec<Rc<Connection>>>,
+    remote: RefCell<Vec<(PeerId, MediaStream)>>,
+    ice_servers: RefCell<Vec<IceServer>>,
+    /// When the session wants to be woken, and what will do it.
+    timer: RefCell<Option<(Time, Timeout)>>,
+    events: Events,
+    /// How the first join went, once it is known, and who waits for it.
+    outcome: RefCell<Option<Result<PeerId, Error>>>,
+    waiting: RefCell<Vec<Waiter>>,
+}
+
+impl Engine {
+    /// Starts a room.
+    pub(crate) fn start(options: RoomOptions) -> Result<Rc<Self>, Error> {
+        let secret = options.secret.or_else(|| secret::of(&options.room)).ok_or(Error::Unsupported)?;
+        let seed = secret::seed().ok_or(Error::Unsupported)?;
+        let session = Session::new(Config {
+            room: options.room,
+            secret,
+            name: options.name,
+            token: options.token,
+            seed,
+            join_timeout: JOIN_TIMEOUT,
+        });
+        let constraints = options.constraints.unwrap_or(Constraints { audio: JsValue::TRUE, video: JsValue::TRUE });
+        let local = LocalMedia::new(constraints, options.stream).map_err(|_| Error::Unsupported)?;
+        let server = match options.server {
+            Some(server) => server,
+            None => page_origin().ok_or(Error::Unsupported)?,
+        };
+
+        let engine = Rc::new_cyclic(|this| Self {
+            this: this.clone(),
+            inbox: RefCell::default(),
+            working: Cell::default(),
+            session: RefCell::new(session),
+            media: RefCell::new(Media::new(options.audio, options.video)),
+            local,
+            refusal: RefCell::default(),
+            signaling: RefCell::default(),
+            connections: RefCell::default(),
+            remote: RefCell::default(),
+            ice_servers: RefCell::default(),
+            timer: RefCell::default(),
+            events: Events::default(),
+            outcome: RefCell::default(),
+            waiting: RefCell::default(),
+        });
+        let input = engine.poster(|input| Work::Session(Input::Socket(input)));
+        let signaling = match options.socket {
+            Some(socket) => Signaling::adopt(socket, input),
+            None => Signaling::new(&server, input).map_err(|error| Error::Server(format!("{server}: {error:?}")))?,
+        };
+        *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
+        // The camera first: it takes longest.
+        engine.post(Work::Media(MediaInput::Start));
+        engine.post(Work::Session(Input::Start));
+        Ok(engine)
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub(crate) fn set_microphone(&self, on: bool) {
+        self.post(Work::Media(MediaInput::WantMicrophone(on)));
+    }
+
+    pub(crate) fn set_camera(&self, on: bool) {
+        self.post(Work::Media(MediaInput::WantCamera(on)));
+    }
+
+    /// Whether microphone and camera are sent.
+    pub(crate) fn sending(&self) -> (bool, bool) {
+        self.media.borrow().sending()
+    }
+
+    pub(crate) fn local_stream(&self) -> Option<MediaStream> {
+        let stream = self.local.stream();
+        (stream.get_tracks().length() > 0).then(|| stream.clone())
+    }
+
+    pub(crate) fn remote_streams(&self) -> Vec<(PeerId, MediaStream)> {
+        self.remote.borrow().clone()
+    }
+
+    /// Waits for the first join.
+    pub(crate) fn joined(&self) -> impl Future<Output = Result<PeerId, Error>> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        let outcome = self.outcome.borrow().clone();
+        match outcome {
+            // The receiver is held here, so sending cannot fail.
+            Some(outcome) => drop(sender.send(outcome)),
+            None => self.waiting.borrow_mut().push(sender),
+        }
+        async move { receiver.await.unwrap_or(Err(Error::Ended(EndReason::Left))) }
+    }
+
+    pub(crate) fn leave(&self) {
+        self.post(Work::Session(Input::Leave));
+    }
+
+    /// A callback that posts work while the room exists.
+    fn poster<T>(&self, wrap: impl Fn(T) -> Work + 'static) -> impl Fn(T) + 'static {
+        let this = self.this.clone();
+        move |value| {
+            if let Some(engine) = this.upgrade() {
+                engine.post(wrap(value));
+            }
+        }
+    }
+
+    fn post(&self, work: Work) {
+        self.inbox.borrow_mut().push_back(work);
+        if self.working.replace(true) {
+            return;
+        }
+        loop {
+            let work = self.inbox.borrow_mut().pop_front();
+            let Some(work) = work else { break };
+            self.take(work);
+        }
+        self.working.set(false);
+        self.set_timer();
+    }
+
+    fn take(&self, work: Work) {
+        match work {
+            Work::Session(input) => self.session.borrow_mut().handle(clock::now(), input),
+            Work::Media(input) => self.media.borrow_mut().handle(input),
+            Work::Acquired(Ok(stream)) => {
+                self.local.adopt(&stream, self.poster_clone());
+                self.media.borrow_mut().handle(MediaInput::Acquired);
+                self.local_changed();
+            }
+            Work::Acquired(Err((kind, message))) => {
+                *self.refusal.borrow_mut() = message;
+                self.media.borrow_mut().handle(MediaInput::Failed(kind));
+            }
+        }
+        loop {
+            let output = self.media.borrow_mut().poll();
+            let Some(output) = output else { break };
+            self.perform_media(output);
+        }
+        loop {
+            let output = self.session.borrow_mut().poll();
+            let Some(output) = output else { break };
+            self.perform(output);
+        }
+    }
+
+    fn poster_clone(&self) -> impl Fn(MediaInput) + Clone + 'static {
+        let this = self.this.clone();
+        move |input| {
+            if let Some(engine) = this.upgrade() {
+                engine.post(Work::Media(input));
+            }
+        }
+    }
+
+    fn perform_media(&self, output: MediaOutput) {
+        match output {
+            MediaOutput::Acquire(request) => self.local.acquire(request, self.poster(Work::Acquired)),
+            MediaOutput::EnableMicrophone(on) => self.local.enable_microphone(on),
+            MediaOutput::ReleaseMicrophone => {
+                self.local.release_microphone();
+                self.local_changed();
+            }
+            MediaOutput::ReleaseCamera => {
+                self.local.release_camera();
+                self.local_changed();
+            }
+            MediaOutput::Problem(device, kind) => {
+                let message = match kind {
+                    MediaProblemKind::Ended => String::new(),
+                    _ => self.refusal.borrow().clone(),
+                };
+                self.events.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
+            }
+            MediaOutput::Sending { microphone, camera } => {
+                self.session.borrow_mut().handle(clock::now(), Input::Media { microphone, camera });
+                self.events.emit(RoomEvent::LocalMedia { microphone, camera });
+            }
+        }
+    }
+
+    /// Sends the tracks that are in use now to every peer.
+    fn local_changed(&self) {
+        let tracks = self.local.tracks();
+        for connection in self.connections.borrow().iter() {
+            connection.replace_tracks(&tracks);
+        }
+        self.events.emit(RoomEvent::LocalStream(tracks.stream));
+    }
+
+    fn perform(&self, output: Output) {
+        match output {
+            Output::Connect => self.signaling(Signaling::connect),
+            Output::Disconnect => self.signaling(Signaling::disconnect),
+            Output::Join(join) => self.signaling(|signaling| signaling.join(&join)),
+            Output::Signal(signal) => self.signaling(|signaling| signaling.signal(&signal)),
+            Output::Leave => self.signaling(Signaling::leave),
+            Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),
+            Output::Close { peer, connection } => {
+                self.connections.borrow_mut().retain(|open| open.peer != peer || open.id != connection);
+            }
+            Output::Call { peer, connection, call } => {
+                let found = self.connections.borrow().iter().find(|c| c.peer == peer && c.id == connection).cloned();
+                if let Some(found) = found {
+                    let this = self.this.clone();
+                    let fallback = self.local.tracks();
+                    found.call(call, move || this.upgrade().map_or(fallback.clone(), |engine| engine.local.tracks()));
+                }
+            }
+            Output::Event(event) => self.tell(event),
+        }
+    }
+
+    fn signaling(&self, act: impl FnOnce(&Signaling)) {
+        let signaling = self.signaling.borrow().clone();
+        if let Some(signaling) = signaling {
+            act(&signaling);
+        }
+    }
+
+    fn open(&self, peer: PeerId, id: ConnectionId, offerer: bool) {
+        let report = {
+            let peer = peer.clone();
+            self.poster_of_reports(peer, id)
+        };
+        let servers = self.ice_servers.borrow().clone();
+        match Connection::open(peer, id, offerer, &servers, &self.local.tracks(), report) {
+            Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
+            Err(error) => log::warn("madang: this browser cannot open an RTCPeerConnection:", &error),
+        }
+    }
+
+    fn poster_of_reports(&self, peer: PeerId, id: ConnectionId) -> impl Fn(Report) + 'static {
+        let this = self.this.clone();
+        move |report| {
+            let Some(engine) = this.upgrade() else { return };
+            match report {
+                Report::Input(input) => engine.post(Work::Session(Input::Connection(peer.clone(), id, input))),
+                Report::Remote(stream) => engine.remote_stream(peer.clone(), stream),
+            }
+        }
+    }
+
+    /// Tells of a peer's stream, once per stream.
+    fn remote_stream(&self, peer: PeerId, stream: MediaStream) {
+        {
+            let mut remote = self.remote.borrow_mut();
+            if remote.iter().any(|(of, known)| *of == peer && *known == stream) {
+                return;
+            }
+            remote.retain(|(of, _)| *of != peer);
+            remote.push((peer.clone(), stream.clone()));
+        }
+        self.events.emit(RoomEvent::PeerStream { peer, stream });
+    }
+
+    fn tell(&self, event: SessionEvent) {
+        let event = match event {
+            SessionEvent::Joined(joined) => {
+                clock::mark("madang:joined");
+                *self.ice_servers.borrow_mut() = joined.ice_servers;
+                self.settle(Ok(joined.peer.clone()));
+                RoomEvent::Joined { peer: joined.peer, capacity: joined.limits.capacity }
+            }
+            SessionEvent::IceServers(servers) => {
+                *self.ice_servers.borrow_mut() = servers;
+                return;
+            }
+            SessionEvent::Signaling(state) => RoomEvent::Signaling(state),
+            SessionEvent::PeerJoined { peer, name, dialect } => RoomEvent::PeerJoined { peer, name, dialect },
+            SessionEvent::PeerState { peer, state } => RoomEvent::PeerState { peer, state },
+            SessionEvent::PeerMedia { peer, microphone, camera } => RoomEvent::PeerMedia { peer, microphone, camera },
+            SessionEvent::PeerLeft { peer, reason } => {
+                self.remote.borrow_mut().retain(|(of, _)| *of != peer);
+                RoomEvent::PeerLeft { peer, reason }
+            }
+            SessionEvent::Ended(reason) => {
+                self.settle(Err(Error::Ended(reason.clone())));
+                self.end();
+                RoomEvent::Ended(reason)
+            }
+        };
+        self.events.emit(event);
+    }
+
+    /// Releases everything; the session has closed its connections already.
+    fn end(&self) {
+        self.media.borrow_mut().handle(MediaInput::Stop);
+        self.local.release_microphone();
+        self.local.release_camera();
+        self.remote.borrow_mut().clear();
+        // Dropped when the present output is done: a socket must not drop the listener it calls.
+        let signaling = self.signaling.take();
+        wasm_bindgen_futures::spawn_local(async move { drop(signaling) });
+    }
+
+    fn settle(&self, outcome: Result<PeerId, Error>) {
+        self.outcome.borrow_mut().get_or_insert_with(|| outcome.clone());
+        for waiter in self.waiting.take() {
+            // Whoever gave up waiting does not need to know.
+            let _ = waiter.send(outcome.clone());
+        }
+    }
+
+    /// Wakes the session when it wants to be.
+    fn set_timer(&self) {
+        let timeout = self.session.borrow().timeout();
+        if timeout == self.timer.borrow().as_ref().map(|(at, _)| *at) {
+            return;
+        }
+        let timer = timeout.map(|at| {
+            let wait = at.saturating_sub(clock::now());
+            // Rounded up: a tick that comes early is asked for again.
+            let milliseconds = u32::try_from(wait.as_millis()).unwrap_or(u32::MAX).saturating_add(1);
+            let this = self.this.clone();
+            let tick = move || {
+                if let Some(engine) = this.upgrade() {
+                    engine.timer.take();
+                    engine.post(Work::Session(Input::Tick));
+                }
+            };
+            (at, Timeout::new(milliseconds.min(i32::MAX as u32), tick))
+        });
+        *self.timer.borrow_mut() = timer;
+    }
+}
+
+fn page_origin() -> Option<String> {
+    web_sys::window()?.location().origin().ok()
+}

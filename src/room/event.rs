@@ -1,0 +1,168 @@
+//! What happens in a room, and the streams that tell it.
+
+use std::{
+    cell::RefCell,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures_core::Stream;
+use madang_core::{
+    EndReason, PeerState, SignalingState,
+    media::{Device, MediaProblemKind},
+};
+use madang_protocol::{Dialect, DisplayName, LeaveReason, PeerId};
+use web_sys::MediaStream;
+
+/// What happens in a room.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RoomEvent {
+    /// Camera or microphone came into use, or went; always the same stream object.
+    LocalStream(MediaStream),
+    /// What this side sends changed.
+    LocalMedia {
+        /// The microphone is open.
+        microphone: bool,
+        /// The camera is on.
+        camera: bool,
+    },
+    /// A device cannot be used; the call goes on without it.
+    MediaProblem(MediaProblem),
+    /// This peer is in the room.
+    Joined {
+        /// Its id.
+        peer: PeerId,
+        /// How many peers the room takes, oneself included.
+        capacity: usize,
+    },
+    /// The way to the server changed.
+    Signaling(SignalingState),
+    /// Somebody is here.
+    PeerJoined {
+        /// Who.
+        peer: PeerId,
+        /// What they are called.
+        name: Option<DisplayName>,
+        /// How they talk.
+        dialect: Dialect,
+    },
+    /// The way to a peer changed.
+    PeerState {
+        /// Who.
+        peer: PeerId,
+        /// The new state.
+        state: PeerState,
+    },
+    /// A peer's audio and video, ready to be shown. Comes again when the connection was
+    /// replaced.
+    PeerStream {
+        /// Who.
+        peer: PeerId,
+        /// Their tracks.
+        stream: MediaStream,
+    },
+    /// A peer said what it sends.
+    PeerMedia {
+        /// Who.
+        peer: PeerId,
+        /// The microphone is open.
+        microphone: bool,
+        /// The camera is on.
+        camera: bool,
+    },
+    /// Somebody is gone.
+    PeerLeft {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// The room is over. The last event.
+    Ended(EndReason),
+}
+
+/// Why camera or microphone cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaProblem {
+    /// Which device.
+    pub device: Device,
+    /// Why.
+    pub kind: MediaProblemKind,
+    /// The browser's words.
+    pub message: String,
+}
+
+/// A stream of [`RoomEvent`]s.
+#[derive(Debug)]
+pub struct RoomEvents(UnboundedReceiver<RoomEvent>);
+
+impl Stream for RoomEvents {
+    type Item = RoomEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<RoomEvent>> {
+        Pin::new(&mut self.0).poll_next(context)
+    }
+}
+
+/// Where a room's events go.
+#[derive(Debug)]
+pub(crate) struct Events(RefCell<Listening>);
+
+#[derive(Debug)]
+enum Listening {
+    /// Nobody has asked yet: kept for the first who does.
+    Nobody(Vec<RoomEvent>),
+    Somebody(Vec<UnboundedSender<RoomEvent>>),
+    Over,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(RefCell::new(Listening::Nobody(Vec::new())))
+    }
+}
+
+impl Events {
+    /// A new stream.
+    pub(crate) fn subscribe(&self) -> RoomEvents {
+        let (sender, receiver) = unbounded();
+        let mut listening = self.0.borrow_mut();
+        match &mut *listening {
+            Listening::Nobody(kept) => {
+                let over = matches!(kept.last(), Some(RoomEvent::Ended(_)));
+                for event in kept.drain(..) {
+                    deliver(&sender, event);
+                }
+                *listening = if over { Listening::Over } else { Listening::Somebody(vec![sender]) };
+            }
+            Listening::Somebody(senders) => senders.push(sender),
+            Listening::Over => {}
+        }
+        RoomEvents(receiver)
+    }
+
+    /// Tells everybody.
+    pub(crate) fn emit(&self, event: RoomEvent) {
+        let mut listening = self.0.borrow_mut();
+        match &mut *listening {
+            Listening::Nobody(kept) => kept.push(event),
+            Listening::Somebody(senders) => {
+                senders.retain(|sender| !sender.is_closed());
+                for sender in senders.iter() {
+                    deliver(sender, event.clone());
+                }
+                if matches!(event, RoomEvent::Ended(_)) {
+                    *listening = Listening::Over;
+                }
+            }
+            Listening::Over => {}
+        }
+    }
+}
+
+fn deliver(sender: &UnboundedSender<RoomEvent>, event: RoomEvent) {
+    // An unbounded channel refuses only when its receiver is gone, which is its receiver's choice.
+    let _ = sender.unbounded_send(event);
+}

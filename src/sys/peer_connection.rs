@@ -1,0 +1,218 @@
+//! `RTCPeerConnection` (webrtc-pc section 4.4).
+//!
+//! Every method starts its browser call before it returns. web-sys lacks `setLocalDescription()`
+//! without an argument, `restartIce()` and `RTCRtpSender.setStreams()`: a short extern block
+//! adds them.
+
+use gloo_events::EventListener;
+use js_sys::{Array, Promise, Reflect};
+use serde::Serialize;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use web_sys::{
+    MediaStream, MediaStreamTrack, RtcIceCandidate, RtcIceConnectionState, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcRtpSender, RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit,
+    RtcSessionDescription, RtcTrackEvent,
+};
+
+use super::promise;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(extends = web_sys::RtcPeerConnection, extends = web_sys::EventTarget, js_name = RTCPeerConnection)]
+    #[derive(Clone, Debug)]
+    type Raw;
+    #[wasm_bindgen(constructor, catch, js_class = "RTCPeerConnection")]
+    fn new(configuration: &JsValue) -> Result<Raw, JsValue>;
+    #[wasm_bindgen(method, js_name = setLocalDescription)]
+    fn set_local_description_implicitly(this: &Raw) -> Promise;
+    #[wasm_bindgen(method, js_name = setLocalDescription)]
+    fn set_local_description_to(this: &Raw, description: &JsValue) -> Promise;
+    #[wasm_bindgen(method, js_name = setRemoteDescription)]
+    fn set_remote_description_to(this: &Raw, description: &JsValue) -> Promise;
+    #[wasm_bindgen(method, js_name = addIceCandidate)]
+    fn add_ice_candidate_init(this: &Raw, candidate: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = restartIce)]
+    fn restart(this: &Raw) -> Result<(), JsValue>;
+
+    #[wasm_bindgen(extends = RtcRtpSender, js_name = RTCRtpSender)]
+    type Sender;
+    #[wasm_bindgen(method, catch, js_name = setStreams)]
+    fn set_streams(this: &Sender, stream: &MediaStream) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, js_name = replaceTrack)]
+    fn replace(this: &Sender, track: Option<&MediaStreamTrack>) -> Promise;
+}
+
+/// What a connection tells its owner.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// `negotiationneeded`.
+    NegotiationNeeded,
+    /// `icecandidate`; `None` is the end of candidates.
+    Candidate(Option<RtcIceCandidate>),
+    /// `connectionstatechange`.
+    State(RtcPeerConnectionState),
+    /// `track`.
+    Track(MediaStreamTrack),
+}
+
+/// The kind of a track, "audio" or "video".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Audio,
+    Video,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+        }
+    }
+}
+
+/// A connection and its listeners. Dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct PeerConnection {
+    raw: Raw,
+    listeners: Vec<EventListener>,
+}
+
+impl PeerConnection {
+    /// A connection with this `RTCConfiguration`, and a listener for what it tells.
+    pub(crate) fn new(
+        configuration: &impl Serialize,
+        listener: impl Fn(Event) + Clone + 'static,
+    ) -> Result<Self, JsValue> {
+        let raw = Raw::new(&to_js(configuration)?)?;
+        let listen = |name: &'static str, map: fn(&Raw, &web_sys::Event) -> Event| {
+            let (source, listener) = (raw.clone(), listener.clone());
+            EventListener::new(&raw, name, move |event| listener(map(&source, event)))
+        };
+        let listeners = vec![
+            listen("negotiationneeded", |_, _| Event::NegotiationNeeded),
+            listen("connectionstatechange", |raw, _| Event::State(raw.connection_state())),
+            listen("icecandidate", |_, event| {
+                Event::Candidate(event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate())
+            }),
+            listen("track", |_, event| Event::Track(event.unchecked_ref::<RtcTrackEvent>().track())),
+        ];
+        Ok(Self { raw, listeners })
+    }
+
+    /// `setLocalDescription()`; gives the `localDescription` it led to.
+    pub(crate) fn set_local_description(&self, done: impl FnOnce(Result<RtcSessionDescription, JsValue>) + 'static) {
+        let raw = self.raw.clone();
+        promise::settled(&self.raw.set_local_description_implicitly(), move |result| {
+            done(result.and_then(|_| raw.local_description().ok_or(JsValue::NULL)));
+        });
+    }
+
+    /// `setLocalDescription({type: "rollback"})`.
+    pub(crate) fn rollback(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
+        let rollback = js_sys::Object::new();
+        if let Err(error) = Reflect::set(&rollback, &"type".into(), &"rollback".into()) {
+            return done(Err(error));
+        }
+        promise::settled(&self.raw.set_local_description_to(&rollback), |result| done(result.map(drop)));
+    }
+
+    /// `setRemoteDescription(description)`.
+    pub(crate) fn set_remote_description(
+        &self,
+        description: &impl Serialize,
+        done: impl FnOnce(Result<(), JsValue>) + 'static,
+    ) {
+        match to_js(description) {
+            Ok(init) => promise::settled(&self.raw.set_remote_description_to(&init), |result| done(result.map(drop))),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// `addIceCandidate(candidate)`; null is the end of candidates.
+    pub(crate) fn add_ice_candidate(
+        &self,
+        candidate: &impl Serialize,
+        done: impl FnOnce(Result<(), JsValue>) + 'static,
+    ) {
+        match to_js(candidate) {
+            Ok(init) => promise::settled(&self.raw.add_ice_candidate_init(&init), |result| done(result.map(drop))),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// `restartIce()`.
+    pub(crate) fn restart_ice(&self) -> Result<(), JsValue> {
+        self.raw.restart()
+    }
+
+    /// Adds a transceiver that sends and receives, with a track or (as yet) without.
+    pub(crate) fn add_transceiver(&self, kind: Kind, track: Option<&MediaStreamTrack>, stream: &MediaStream) {
+        let init = RtcRtpTransceiverInit::new();
+        init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
+        init.set_streams(&Array::of1(stream));
+        match track {
+            Some(track) => self.raw.add_transceiver_with_media_stream_track_and_init(track, &init),
+            None => self.raw.add_transceiver_with_str_and_init(kind.name(), &init),
+        };
+    }
+
+    /// The transceivers of one kind, in order.
+    pub(crate) fn transceivers(&self, kind: Kind) -> impl Iterator<Item = Transceiver> {
+        let all = self.raw.get_transceivers().into_iter();
+        all.map(|transceiver| Transceiver(transceiver.unchecked_into()))
+            .filter(move |transceiver| transceiver.0.receiver().track().kind() == kind.name())
+    }
+
+    /// Calls back when ICE has found a path (`iceconnectionstatechange`).
+    pub(crate) fn on_ice_connected(&mut self, mut listener: impl FnMut() + 'static) {
+        let raw = self.raw.clone();
+        self.listeners.push(EventListener::new(&self.raw, "iceconnectionstatechange", move |_| {
+            if raw.ice_connection_state() == RtcIceConnectionState::Connected {
+                listener();
+            }
+        }));
+    }
+}
+
+impl Drop for PeerConnection {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        self.raw.close();
+    }
+}
+
+/// An `RTCRtpTransceiver`.
+#[derive(Debug)]
+pub(crate) struct Transceiver(RtcRtpTransceiver);
+
+impl Transceiver {
+    /// Makes it send and receive.
+    pub(crate) fn open(&self) {
+        if self.0.direction() != RtcRtpTransceiverDirection::Sendrecv {
+            self.0.set_direction(RtcRtpTransceiverDirection::Sendrecv);
+        }
+    }
+
+    /// Names the stream that the other side's `track` event carries.
+    pub(crate) fn set_stream(&self, stream: &MediaStream) -> Result<(), JsValue> {
+        self.sender().set_streams(stream)
+    }
+
+    /// `replaceTrack`, which needs no negotiation.
+    pub(crate) fn replace_track(
+        &self,
+        track: Option<&MediaStreamTrack>,
+        done: impl FnOnce(Result<(), JsValue>) + 'static,
+    ) {
+        promise::settled(&self.sender().replace(track), |result| done(result.map(drop)));
+    }
+
+    fn sender(&self) -> Sender {
+        self.0.sender().unchecked_into()
+    }
+}
+
+fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+}
