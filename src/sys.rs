@@ -9,6 +9,7 @@
 pub(crate) mod clock;
 pub(crate) mod log;
 pub(crate) mod media_devices;
+pub(crate) mod page;
 pub(crate) mod peer_connection;
 pub(crate) mod promise;
 pub(crate) mod random;

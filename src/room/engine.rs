@@ -28,7 +28,7 @@ use crate::{
     media::{Acquired, Constraints, LocalMedia},
     peer::{Connection, Report},
     signaling::Signaling,
-    sys::{clock, log},
+    sys::{clock, log, page::PageListeners},
 };
 
 /// How long the first join may take.
@@ -62,6 +62,7 @@ pub(crate) struct Engine {
     ice_servers: RefCell<Vec<IceServer>>,
     /// When the session wants to be woken, and what will do it.
     timer: RefCell<Option<(Time, Timeout)>>,
+    page: RefCell<Option<PageListeners>>,
     events: Events,
     /// How the first join went, once it is known, and who waits for it.
     outcome: RefCell<Option<Result<PeerId, Error>>>,
@@ -101,6 +102,7 @@ impl Engine {
             remote: RefCell::default(),
             ice_servers: RefCell::default(),
             timer: RefCell::default(),
+            page: RefCell::default(),
             events: Events::default(),
             outcome: RefCell::default(),
             waiting: RefCell::default(),
@@ -111,6 +113,9 @@ impl Engine {
             None => Signaling::new(&server, input).map_err(|error| Error::Server(format!("{server}: {error:?}")))?,
         };
         *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
+        let closing = engine.poster(|()| Work::Session(Input::Leave));
+        let network_changed = engine.poster(|()| Work::Session(Input::NetworkChanged));
+        *engine.page.borrow_mut() = Some(PageListeners::new(move || closing(()), move || network_changed(())));
         // The camera first: it takes longest.
         engine.post(Work::Media(MediaInput::Start));
         engine.post(Work::Session(Input::Start));
@@ -160,7 +165,7 @@ impl Engine {
     }
 
     /// A callback that posts work while the room exists.
-    fn poster<T>(&self, wrap: impl Fn(T) -> Work + 'static) -> impl Fn(T) + 'static {
+    fn poster<T, W: Fn(T) -> Work + Clone + 'static>(&self, wrap: W) -> impl Fn(T) + Clone + use<T, W> {
         let this = self.this.clone();
         move |value| {
             if let Some(engine) = this.upgrade() {
@@ -188,7 +193,7 @@ impl Engine {
             Work::Session(input) => self.session.borrow_mut().handle(clock::now(), input),
             Work::Media(input) => self.media.borrow_mut().handle(input),
             Work::Acquired(Ok(stream)) => {
-                self.local.adopt(&stream, self.poster_clone());
+                self.local.adopt(&stream, self.poster(Work::Media));
                 self.media.borrow_mut().handle(MediaInput::Acquired);
                 self.local_changed();
             }
@@ -206,15 +211,6 @@ impl Engine {
             let output = self.session.borrow_mut().poll();
             let Some(output) = output else { break };
             self.perform(output);
-        }
-    }
-
-    fn poster_clone(&self) -> impl Fn(MediaInput) + Clone + 'static {
-        let this = self.this.clone();
-        move |input| {
-            if let Some(engine) = this.upgrade() {
-                engine.post(Work::Media(input));
-            }
         }
     }
 
@@ -354,9 +350,9 @@ impl Engine {
         self.local.release_microphone();
         self.local.release_camera();
         self.remote.borrow_mut().clear();
-        // Dropped when the present output is done: a socket must not drop the listener it calls.
-        let signaling = self.signaling.take();
-        wasm_bindgen_futures::spawn_local(async move { drop(signaling) });
+        // Dropped a little later: this may be running in one of their listeners.
+        let listeners = (self.signaling.take(), self.page.take(), self.timer.take());
+        wasm_bindgen_futures::spawn_local(async move { drop(listeners) });
     }
 
     fn settle(&self, outcome: Result<PeerId, Error>) {

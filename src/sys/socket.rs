@@ -25,10 +25,13 @@ extern "C" {
     fn connected(this: &RawSocket) -> bool;
 }
 
+/// An event's name, and what is called.
+type Listener = (&'static str, Closure<dyn FnMut(JsValue)>);
+
 /// A socket and its listeners, which end together.
 pub(crate) struct Socket {
     raw: RawSocket,
-    listeners: Vec<(&'static str, Closure<dyn FnMut(JsValue)>)>,
+    listeners: Vec<Listener>,
 }
 
 impl std::fmt::Debug for Socket {

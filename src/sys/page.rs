@@ -1,0 +1,31 @@
+//! What happens to the page: it is closed, or its network changes.
+
+use gloo_events::EventListener;
+use js_sys::Reflect;
+use wasm_bindgen::JsCast;
+use web_sys::EventTarget;
+
+/// The listeners of one room.
+#[derive(Debug)]
+pub(crate) struct PageListeners {
+    _listeners: Vec<EventListener>,
+}
+
+impl PageListeners {
+    /// Calls `closing` when the page goes away (`pagehide`: closed, reloaded, navigated), and
+    /// `network_changed` when it is online again or on another network.
+    pub(crate) fn new(closing: impl Fn() + 'static, network_changed: impl Fn() + Clone + 'static) -> Self {
+        let mut listeners = Vec::new();
+        if let Some(window) = web_sys::window() {
+            listeners.push(EventListener::new(&window, "pagehide", move |_| closing()));
+            let online = network_changed.clone();
+            listeners.push(EventListener::new(&window, "online", move |_| online()));
+            // The Network Information API, where there is one.
+            let connection = Reflect::get(&window.navigator(), &"connection".into()).ok();
+            if let Some(Ok(connection)) = connection.map(JsCast::dyn_into::<EventTarget>) {
+                listeners.push(EventListener::new(&connection, "change", move |_| network_changed()));
+            }
+        }
+        Self { _listeners: listeners }
+    }
+}
