@@ -1,0 +1,95 @@
+//! From cargo's wasm to what a browser loads: wasm-bindgen (linked as a library), then `wasm-opt`.
+//!
+//! The result is kept in the target folder under the hash of what it was made from, so an unchanged wasm costs
+//! one read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::files::{self, Files};
+use crate::hash::hash;
+use crate::npm::Npm;
+use crate::process::run_logged;
+use crate::ui;
+use crate::workspace::Workspace;
+
+/// Chosen by measurement (`cargo xtask size`).
+const WASM_OPT: &[&str] = &["-Oz", "--strip-producers"];
+/// What rustc's wasm32 target and wasm-bindgen use; `wasm-opt` rejects what it is not told of.
+const WASM_FEATURES: &[&str] = &[
+    "--enable-bulk-memory",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+/// Change it when this file makes something else of the same input.
+const RECIPE: &str = "1";
+
+/// What to make of a wasm file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    /// The name of the files: `NAME.js`, `NAME_bg.wasm`.
+    pub(crate) name: &'a str,
+    pub(crate) typescript: bool,
+    /// `None` leaves the wasm larger.
+    pub(crate) optimizer: Option<&'a Npm>,
+}
+
+impl Recipe<'_> {
+    /// The glue, the wasm, the snippets and the types for this wasm file.
+    pub(crate) fn make(&self, workspace: &Workspace, wasm: &Path) -> Result<Files> {
+        let input = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+        let kept = workspace.work().join(self.name);
+        let stamp = workspace.work().join(format!("{}.stamp", self.name));
+        let key = self.key(&input);
+        if fs::read_to_string(&stamp).is_ok_and(|last| last == key) {
+            return files::read(&kept);
+        }
+        // Without a stamp a half-made folder never counts.
+        let _ = fs::remove_file(&stamp);
+        self.bindgen(wasm, &kept)?;
+        if let Some(npm) = self.optimizer {
+            self.optimize(workspace, npm, &kept)?;
+        }
+        fs::write(&stamp, key).with_context(|| format!("cannot write {}", stamp.display()))?;
+        files::read(&kept)
+    }
+
+    fn key(&self, input: &[u8]) -> String {
+        let optimized = if self.optimizer.is_some() { WASM_OPT.join(" ") } else { String::new() };
+        let types = if self.typescript { "types" } else { "" };
+        let version = crate::tools::WASM_BINDGEN_VERSION;
+        let parts = [RECIPE, version, self.name, types, &optimized].map(str::as_bytes);
+        hash(parts.into_iter().chain([input]))
+    }
+
+    fn bindgen(&self, wasm: &Path, folder: &Path) -> Result<()> {
+        ui::note(format!("wasm-bindgen {}", self.name));
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot clear {}", folder.display()))?;
+        }
+        let mut bindgen = Bindgen::new();
+        bindgen.input_path(wasm).out_name(self.name).typescript(self.typescript);
+        bindgen.remove_producers_section(true);
+        bindgen.web(true)?.generate(folder).with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))
+    }
+
+    fn optimize(&self, workspace: &Workspace, npm: &Npm, folder: &Path) -> Result<()> {
+        ui::note(format!("wasm-opt {}", self.name));
+        let wasm = folder.join(format!("{}_bg.wasm", self.name));
+        let smaller = optimized_path(&wasm);
+        let mut wasm_opt = npm.program("wasm-opt");
+        wasm_opt.args(WASM_OPT).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&smaller);
+        run_logged(&mut wasm_opt, &workspace.log("wasm-opt"))?;
+        fs::rename(&smaller, &wasm).with_context(|| format!("cannot replace {}", wasm.display()))
+    }
+}
+
+fn optimized_path(wasm: &Path) -> PathBuf {
+    wasm.with_extension("opt.wasm")
+}
