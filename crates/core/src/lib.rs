@@ -2,7 +2,14 @@
 //! an input. The client crate drives them against the browser, the simulator in `tests/` drives
 //! them against a seeded network.
 
+mod backoff;
+mod candidates;
+mod link;
 pub mod media;
+#[doc(hidden)]
+pub mod mutation;
+mod negotiation;
+mod random;
 pub mod session;
 
 pub use session::{

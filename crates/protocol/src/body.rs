@@ -1,9 +1,11 @@
 //! What two peers say to each other inside a `signal`. The server relays it unread.
 //!
-//! Bodies about an RTCPeerConnection name it by a number that both peers share: the
-//! peer that opens a connection counts one further than the last it knew, and an offer with a
-//! new number tells the other to replace its connection. So a late candidate never lands in the
-//! wrong connection, and replacing one is something that is said, not guessed.
+//! Bodies about an RTCPeerConnection name it by a number that both peers share. The peer that
+//! opens a connection takes the lowest number above all it knows that is its own: the polite peer
+//! (the one with the smaller id) has the even ones, the impolite the odd. An offer with a higher
+//! number than any before tells the other to replace its connection. So a late candidate never
+//! lands in the wrong connection, replacing one is something that is said, not guessed, and of
+//! two that are opened at once the higher wins.
 
 use serde::{Deserialize, Serialize};
 
@@ -78,10 +80,5 @@ pub enum Body {
         microphone: bool,
         /// The camera is on.
         camera: bool,
-    },
-    /// "I cannot continue this connection: open a new one."
-    Renew {
-        /// The connection that cannot be continued.
-        connection: ConnectionId,
     },
 }

@@ -1,0 +1,141 @@
+//! One RTCPeerConnection of a link: its negotiation, the candidates that wait, and its health.
+
+use std::collections::VecDeque;
+
+use madang_protocol::{Body, Candidate, ConnectionId, Description, PeerId};
+
+use crate::{
+    candidates::Candidates,
+    mutation::{Mutation, broken},
+    negotiation::{Negotiation, Outcome, Step},
+    session::{ConnectionCall, Output, Time},
+};
+
+use super::{recovery::Recovery, way::Way};
+
+/// A connection and what it waits for.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    peer: PeerId,
+    pub(crate) id: ConnectionId,
+    pub(crate) negotiation: Negotiation,
+    pub(crate) recovery: Recovery,
+    remote_candidates: Candidates,
+    local_candidates: Candidates,
+}
+
+impl Connection {
+    /// A connection that was just opened.
+    pub(crate) fn new(peer: PeerId, id: ConnectionId, polite: bool, recovery: Recovery) -> Self {
+        Self {
+            peer,
+            id,
+            negotiation: Negotiation::new(polite),
+            recovery,
+            remote_candidates: Candidates::default(),
+            local_candidates: Candidates::default(),
+        }
+    }
+
+    /// Asks for a method to be called.
+    fn call(&self, call: ConnectionCall, out: &mut VecDeque<Output>) {
+        out.push_back(Output::Call { peer: self.peer.clone(), connection: self.id, call });
+    }
+
+    /// Restarts ICE with an offer, which need not wait for `negotiationneeded`.
+    pub(crate) fn restart_ice(&mut self, out: &mut VecDeque<Output>) {
+        self.call(ConnectionCall::RestartIce, out);
+        self.negotiation.offer_needed();
+    }
+
+    /// Does what the negotiation wants done next.
+    pub(crate) fn advance(&mut self, out: &mut VecDeque<Output>) {
+        while let Some(step) = self.negotiation.next() {
+            let call = match step {
+                Step::SetLocalDescription => ConnectionCall::SetLocalDescription,
+                Step::Rollback => ConnectionCall::Rollback,
+                Step::SetRemoteDescription(description) => ConnectionCall::SetRemoteDescription(description),
+            };
+            self.call(call, out);
+        }
+        while self.negotiation.takes_candidates() {
+            let Some(candidate) = self.remote_candidates.pop() else { break };
+            self.call(ConnectionCall::AddIceCandidate(candidate), out);
+        }
+    }
+
+    /// The epoch is over.
+    pub(crate) fn suspend(&mut self) {
+        self.negotiation.suspend();
+        self.remote_candidates.clear();
+        self.local_candidates.clear();
+    }
+
+    /// `icecandidate`.
+    pub(crate) fn local_candidate(
+        &mut self,
+        candidate: Option<Candidate>,
+        way: Option<&mut Way>,
+        out: &mut VecDeque<Output>,
+    ) {
+        if !self.negotiation.is_describing() || broken(Mutation::CandidatesOvertake) {
+            self.say(candidate_body(self.id, candidate), way, out);
+        } else if candidate.is_some() {
+            // The end of candidates that comes now is that of the generation before.
+            self.local_candidates.push(candidate);
+        }
+    }
+
+    /// A candidate of the peer.
+    pub(crate) fn remote_candidate(&mut self, candidate: Option<Candidate>) {
+        if !self.negotiation.is_ignoring() {
+            self.remote_candidates.push(candidate);
+        }
+    }
+
+    /// Acts on an operation's outcome; `false` if the connection is lost.
+    #[must_use]
+    pub(crate) fn conclude(
+        &mut self,
+        outcome: Outcome,
+        now: Time,
+        way: Option<&mut Way>,
+        out: &mut VecDeque<Output>,
+    ) -> bool {
+        let description = match outcome {
+            Outcome::Lost => return false,
+            Outcome::Done => None,
+            Outcome::Send(description) => Some(description),
+            Outcome::Exchanged(answer) => {
+                self.recovery.negotiated(now);
+                answer
+            }
+        };
+        match description {
+            Some(description) => self.say_description(description, way, out),
+            None if self.negotiation.is_describing() => {}
+            None => self.local_candidates.clear(),
+        }
+        true
+    }
+
+    fn say_description(&mut self, description: Description, mut way: Option<&mut Way>, out: &mut VecDeque<Output>) {
+        self.say(Body::Description { connection: self.id, description }, way.as_deref_mut(), out);
+        while let Some(candidate) = self.local_candidates.pop() {
+            self.say(candidate_body(self.id, candidate), way.as_deref_mut(), out);
+        }
+    }
+
+    fn say(&self, body: Body, way: Option<&mut Way>, out: &mut VecDeque<Output>) {
+        if let Some(way) = way {
+            out.push_back(Output::Signal(way.signal(self.peer.clone(), body)));
+        }
+    }
+}
+
+fn candidate_body(connection: ConnectionId, candidate: Option<Candidate>) -> Body {
+    match candidate {
+        Some(candidate) => Body::Candidate { connection, candidate },
+        None => Body::EndOfCandidates { connection },
+    }
+}

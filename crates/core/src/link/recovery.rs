@@ -1,0 +1,205 @@
+//! When a connection that lost its path is restarted, and when it is given up.
+//!
+//! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; `failed` and a
+//! changed network are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
+//! negotiated gets [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
+//! by the impolite peer first, so that not both do it.
+
+use std::time::Duration;
+
+use crate::{
+    mutation::{Mutation, broken},
+    session::{ConnectionState, Time},
+};
+
+/// How long `disconnected` may last.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a negotiated path may take to work.
+pub(crate) const TRIAL: Duration = Duration::from_secs(10);
+/// Restarts in vain before the impolite peer replaces the connection.
+const RESTARTS: u32 = 3;
+
+/// What to do about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Restart ICE.
+    Restart,
+    /// Open another one.
+    Replace,
+}
+
+/// Watches one connection.
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    /// How many restarts before the connection is replaced.
+    restarts: u32,
+    state: ConnectionState,
+    at: Option<Time>,
+    tries: u32,
+    /// Not connected, for longer than is worth a word.
+    lost: bool,
+}
+
+impl Recovery {
+    /// For a connection that can be restarted.
+    pub(crate) fn new(polite: bool) -> Self {
+        Self::replacing_after(if polite { 2 * RESTARTS } else { RESTARTS })
+    }
+
+    /// For a connection that cannot.
+    pub(crate) fn without_restart() -> Self {
+        Self::replacing_after(0)
+    }
+
+    fn replacing_after(restarts: u32) -> Self {
+        Self { restarts, state: ConnectionState::New, at: None, tries: 0, lost: true }
+    }
+
+    /// Media can flow.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.state == ConnectionState::Connected
+    }
+
+    /// Media can flow, or stopped so recently that it is not worth a word.
+    pub(crate) fn is_flowing(&self) -> bool {
+        self.is_connected() || (self.state == ConnectionState::Disconnected && !self.lost)
+    }
+
+    /// `connectionstatechange`.
+    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
+        self.state = state;
+        match state {
+            ConnectionState::Connected => (self.at, self.tries, self.lost) = (None, 0, false),
+            ConnectionState::Disconnected => {
+                self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
+            }
+            // After a restart its trial counts: it may fail early and still come to life.
+            ConnectionState::Failed if self.tries == 0 => self.not_later_than(now),
+            ConnectionState::Failed | ConnectionState::New | ConnectionState::Connecting | ConnectionState::Closed => {}
+        }
+    }
+
+    /// The browser's network changed: the path may be gone before anybody notices.
+    pub(crate) fn network_changed(&mut self, now: Time) {
+        if self.restarts > 0 {
+            self.not_later_than(now);
+        }
+    }
+
+    /// An offer was answered.
+    pub(crate) fn negotiated(&mut self, now: Time) {
+        if !self.is_connected() {
+            self.not_later_than(now + TRIAL);
+        }
+    }
+
+    fn not_later_than(&mut self, time: Time) {
+        self.at = Some(self.at.map_or(time, |at| at.min(time)));
+    }
+
+    /// A new epoch begins with an offer of this side: whether it restarts ICE.
+    pub(crate) fn restart_now(&mut self, now: Time) -> bool {
+        let due = !self.is_connected() || self.at.is_some_and(|at| at <= now);
+        if due && !broken(Mutation::NoRestart) {
+            self.restarted();
+            return true;
+        }
+        false
+    }
+
+    fn restarted(&mut self) {
+        (self.at, self.lost) = (None, true);
+        self.tries = self.tries.saturating_add(1);
+    }
+
+    /// What is due; `able` is whether signaling works.
+    pub(crate) fn tick(&mut self, now: Time, able: bool) -> Option<Remedy> {
+        if self.at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.lost = true;
+        if !able || broken(Mutation::NoRestart) {
+            return None;
+        }
+        if self.tries >= self.restarts {
+            self.at = None;
+            return Some(Remedy::Replace);
+        }
+        self.restarted();
+        Some(Remedy::Restart)
+    }
+
+    /// When [`Recovery::tick`] is wanted.
+    pub(crate) fn timeout(&self, able: bool) -> Option<Time> {
+        self.at.filter(|_| able || !self.lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn s(seconds: u64) -> Time {
+        Time::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_flap_is_left_alone() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        recovery.state_changed(s(1), ConnectionState::Disconnected);
+        assert!(recovery.is_flowing());
+        assert_eq!(recovery.tick(s(2), true), None);
+        recovery.state_changed(s(2), ConnectionState::Connected);
+        assert_eq!(recovery.timeout(true), None);
+    }
+
+    #[test]
+    fn disconnected_is_restarted_after_two_seconds_and_failed_at_once() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(1), ConnectionState::Disconnected);
+        assert_eq!(recovery.timeout(true), Some(s(3)));
+        assert_eq!(recovery.tick(s(3), true), Some(Remedy::Restart));
+        assert!(!recovery.is_flowing());
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(1), ConnectionState::Failed);
+        assert_eq!(recovery.tick(s(1), true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn nothing_happens_without_signaling_and_all_of_it_afterwards() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(1), ConnectionState::Failed);
+        assert_eq!(recovery.tick(s(1), false), None);
+        assert_eq!(recovery.timeout(false), None);
+        assert_eq!(recovery.tick(s(60), true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn the_impolite_peer_gives_up_first() {
+        let restarts_until_replaced = |polite| {
+            let mut recovery = Recovery::new(polite);
+            recovery.state_changed(s(0), ConnectionState::Failed);
+            let mut now = s(0);
+            (0..20)
+                .position(|_| {
+                    let remedy = recovery.tick(now, true);
+                    recovery.negotiated(now);
+                    now += TRIAL;
+                    remedy == Some(Remedy::Replace)
+                })
+                .unwrap()
+        };
+        assert_eq!(restarts_until_replaced(false), 3);
+        assert_eq!(restarts_until_replaced(true), 6);
+    }
+
+    #[test]
+    fn what_cannot_restart_is_replaced() {
+        let mut recovery = Recovery::without_restart();
+        recovery.network_changed(s(0));
+        assert_eq!(recovery.timeout(true), None);
+        recovery.state_changed(s(0), ConnectionState::Failed);
+        assert_eq!(recovery.tick(s(0), true), Some(Remedy::Replace));
+    }
+}

@@ -1,0 +1,65 @@
+//! What a [`Session`](super::Session) wants done. The driver carries each out in the same tick.
+
+use madang_protocol::{Body, Candidate, ConnectionId, Description, Join, PeerId, SignalTo};
+
+use super::SessionEvent;
+
+/// What to do. The driver does it at once, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Connect the socket.
+    Connect,
+    /// Disconnect the socket for good, or before the next [`Output::Connect`].
+    Disconnect,
+    /// Emit `join` and answer with [`SocketInput::JoinReply`].
+    Join(Join),
+    /// Emit `signal`.
+    Signal(SignalTo<Body>),
+    /// Emit `leave`.
+    Leave,
+    /// Create an RTCPeerConnection. Transceivers are created now if `offerer`, for the first
+    /// [`ConnectionCall::SetLocalDescription`] follows at once; otherwise the tracks are given to
+    /// the transceivers of the first remote offer when [`ConnectionCall::SetRemoteDescription`]
+    /// has been carried out.
+    Open {
+        /// With whom.
+        peer: PeerId,
+        /// Its number.
+        connection: ConnectionId,
+        /// Whether this side makes the first offer.
+        offerer: bool,
+    },
+    /// Close an RTCPeerConnection and forget it.
+    Close {
+        /// With whom.
+        peer: PeerId,
+        /// Its number.
+        connection: ConnectionId,
+    },
+    /// Call a method of an RTCPeerConnection.
+    Call {
+        /// With whom.
+        peer: PeerId,
+        /// Its number.
+        connection: ConnectionId,
+        /// The method.
+        call: ConnectionCall,
+    },
+    /// Tell the application.
+    Event(SessionEvent),
+}
+
+/// A method of an RTCPeerConnection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConnectionCall {
+    /// `setLocalDescription()`, without an argument.
+    SetLocalDescription,
+    /// `setLocalDescription({type: "rollback"})`.
+    Rollback,
+    /// `setRemoteDescription(description)`.
+    SetRemoteDescription(Description),
+    /// `addIceCandidate(candidate)`; `None` is the end of candidates. A rejection is logged.
+    AddIceCandidate(Option<Candidate>),
+    /// `restartIce()`.
+    RestartIce,
+}
