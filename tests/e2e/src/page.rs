@@ -1,0 +1,320 @@
+//! A page in a browser, and what a person does and sees there.
+
+use std::cell::{Cell, RefCell};
+use std::path::Path;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::elements::Element;
+use fantoccini::{Client, Locator};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::browser::{Browser, Running, Setup};
+use crate::console::Console;
+use crate::process::crash;
+use crate::server::Room;
+use crate::until::{SOON, until};
+use crate::{command, process};
+
+/// The other's picture on a Madang page.
+pub const REMOTE_VIDEO: &str = "[data-testid=remote-video]";
+
+/// A page, alone in its browser. Clones are the same page.
+#[derive(Clone, Debug)]
+pub struct Page(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    browser: Browser,
+    running: RefCell<Option<Running>>,
+    client: Client,
+    output: process::Output,
+    console: Console,
+    /// The selector of the other's picture.
+    remote: RefCell<String>,
+    closed: Cell<bool>,
+}
+
+/// What is seen and heard of the other.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Picture {
+    /// A stream is shown.
+    pub present: bool,
+    /// Frames presented since the page was first looked at.
+    pub frames: u64,
+    /// Milliseconds: the longest time between two of them, the one since the last included.
+    pub longest_gap: f64,
+    /// An audio track is live and its packets arrive.
+    pub audible: bool,
+}
+
+impl Page {
+    /// Starts a browser with one empty page. `name` is for messages and screenshots.
+    pub async fn start(name: &str, setup: &Setup) -> Result<Self> {
+        let running = Running::start(setup).await.with_context(|| format!("{name}'s browser"))?;
+        Ok(Self(Rc::new(Inner {
+            name: name.to_owned(),
+            browser: setup.browser,
+            client: running.client.clone(),
+            output: running.driver.output().clone(),
+            running: RefCell::new(Some(running)),
+            console: Console::default(),
+            remote: RefCell::new(REMOTE_VIDEO.to_owned()),
+            closed: Cell::new(false),
+        })))
+    }
+
+    /// The name it was started with.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The WebDriver client, for what has no verb here.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// Opens an address.
+    pub async fn open(&self, url: &str) -> Result<()> {
+        self.0.client.goto(url).await.with_context(|| format!("{} opens {url}", self.name()))
+    }
+
+    /// Opens a room's link, joining at once.
+    pub async fn join(&self, room: &Room) -> Result<()> {
+        self.open(&room.join_link()).await
+    }
+
+    /// Reloads.
+    pub async fn reload(&self) -> Result<()> {
+        Ok(self.0.client.refresh().await?)
+    }
+
+    /// Presses the button to leave.
+    pub async fn leave(&self) -> Result<()> {
+        self.click("leave").await
+    }
+
+    /// Closes the tab. The browser stays, with an empty tab, as a person's browser does.
+    pub async fn close_tab(&self) -> Result<()> {
+        let tab = self.0.client.window().await?;
+        let other = self.0.client.new_window(true).await?.handle;
+        self.0.client.switch_to_window(tab).await?;
+        self.0.client.close_window().await?;
+        self.0.client.switch_to_window(other).await?;
+        Ok(())
+    }
+
+    /// Kills the browser, as a crash or an empty battery does. Nothing can be done with the page after.
+    pub fn crash(&self) -> Result<()> {
+        let running = self.0.running.borrow();
+        let pid = running.as_ref().context("already closed")?.pid;
+        self.0.closed.set(true);
+        crash(pid)
+    }
+
+    /// Runs a script; `return` gives its value.
+    pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Result<Value> {
+        self.0.client.execute(script, arguments).await.with_context(|| format!("a script in {}'s page", self.name()))
+    }
+
+    /// Runs the body of an async function and waits for its value.
+    pub async fn async_script(&self, body: &str, arguments: Vec<Value>) -> Result<Value> {
+        let script = format!(
+            "const done = arguments[arguments.length - 1]; const given = [...arguments].slice(0, -1);
+            (async (...arguments) => {{ {body} }})(...given)
+                .then((value) => done({{ value }}), (error) => done({{ error: `${{error}}\n${{error.stack}}` }}));"
+        );
+        let mut answer = self.0.client.execute_async(&script, arguments).await?;
+        if let Some(error) = answer["error"].as_str() {
+            return Err(anyhow::anyhow!("a script in {}'s page: {error}", self.name()));
+        }
+        Ok(answer["value"].take())
+    }
+
+    /// Chromium: a command of its DevTools protocol.
+    pub async fn devtools(&self, command: &str, params: Value) -> Result<Value> {
+        command::devtools(&self.0.client, command, params).await
+    }
+
+    async fn element(&self, testid: &str) -> Result<Element> {
+        let selector = format!("[data-testid={testid}]");
+        until(&format!("{} in {}'s page", testid, self.name()), SOON, async || {
+            match self.0.client.find(Locator::Css(&selector)).await {
+                Ok(element) => Ok(element.is_displayed().await?.then_some(element)),
+                Err(error) if error.is_no_such_element() => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    /// Clicks what carries this `data-testid`, once it is there.
+    pub async fn click(&self, testid: &str) -> Result<()> {
+        Ok(self.element(testid).await?.click().await?)
+    }
+
+    /// Types into what carries this `data-testid`.
+    pub async fn write(&self, testid: &str, text: &str) -> Result<()> {
+        Ok(self.element(testid).await?.send_keys(text).await?)
+    }
+
+    /// The words in what carries this `data-testid`.
+    pub async fn text(&self, testid: &str) -> Result<String> {
+        Ok(self.element(testid).await?.text().await?)
+    }
+
+    /// Presses and releases one key, wherever the focus is.
+    pub async fn press(&self, key: char) -> Result<()> {
+        let keys = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: key })
+            .then(KeyAction::Up { value: key });
+        Ok(self.0.client.perform_actions(keys).await?)
+    }
+
+    /// An attribute of what carries this `data-testid`; `None` when either is not there.
+    pub async fn attribute(&self, testid: &str, attribute: &str) -> Result<Option<String>> {
+        let script =
+            "return document.querySelector(`[data-testid=${arguments[0]}]`)?.getAttribute(arguments[1]) ?? null";
+        let value = self.script(script, vec![json!(testid), json!(attribute)]).await?;
+        Ok(value.as_str().map(str::to_owned))
+    }
+
+    /// Waits until an attribute has a value.
+    pub async fn wait_attribute(&self, testid: &str, attribute: &str, value: &str) -> Result<Duration> {
+        let start = Instant::now();
+        let mut seen = None;
+        let what = format!("{attribute}={value} on {testid} in {}'s page", self.name());
+        let waited = until(&what, SOON, async || {
+            seen = self.attribute(testid, attribute).await?;
+            Ok((seen.as_deref() == Some(value)).then_some(()))
+        })
+        .await;
+        waited.with_context(|| format!("last seen: {seen:?}"))?;
+        Ok(start.elapsed())
+    }
+
+    /// Waits until the page says that the call is in this state.
+    pub async fn wait_state(&self, state: &str) -> Result<Duration> {
+        self.wait_attribute("call-state", "data-state", state).await
+    }
+
+    /// Waits until the page shows this error, and gives its words.
+    pub async fn wait_error(&self, code: &str) -> Result<String> {
+        self.wait_attribute("error", "data-code", code).await?;
+        let words = self.text("error").await?;
+        ensure!(words.chars().count() > 10, "{}'s page shows no words for {code}: {words:?}", self.name());
+        Ok(words)
+    }
+
+    /// Fails when the page shows an error.
+    pub async fn shows_no_error(&self) -> Result<()> {
+        let script = "const error = document.querySelector('[data-testid=error]');
+            return error && error.checkVisibility() ? error.innerText : ''";
+        let shown = self.script(script, vec![]).await?;
+        ensure!(shown == "", "{}'s page shows an error: {shown}", self.name());
+        Ok(())
+    }
+
+    /// Tells where the other's picture is on a page that is not Madang's own.
+    pub fn remote_is(&self, selector: &str) {
+        selector.clone_into(&mut self.0.remote.borrow_mut());
+    }
+
+    /// What is seen and heard of the other now.
+    pub async fn picture(&self) -> Result<Picture> {
+        let selector = self.0.remote.borrow().clone();
+        let picture = self.script(include_str!("js/watch.js"), vec![json!(selector)]).await?;
+        Ok(serde_json::from_value(picture)?)
+    }
+
+    /// Waits for the first frame of the other.
+    pub async fn first_remote_frame(&self) -> Result<Duration> {
+        let start = Instant::now();
+        self.frames_advance(1).await?;
+        Ok(start.elapsed())
+    }
+
+    /// The other is seen and heard: 15 more frames are presented, and the audio is live.
+    pub async fn remote_frames_advance(&self) -> Result<()> {
+        self.frames_advance(15).await?;
+        until(&format!("{} to hear the other", self.name()), SOON, async || {
+            Ok(self.picture().await?.audible.then_some(()))
+        })
+        .await
+    }
+
+    async fn frames_advance(&self, more: u64) -> Result<()> {
+        let mut last = self.picture().await?;
+        let goal = last.frames + more;
+        let waited = until(&format!("{more} more frames in {}'s page", self.name()), SOON, async || {
+            last = self.picture().await?;
+            Ok((last.frames >= goal).then_some(()))
+        })
+        .await;
+        waited.with_context(|| format!("last seen: {last:?}"))
+    }
+
+    /// Waits until nothing of the other is shown.
+    pub async fn remote_gone(&self, deadline: Duration) -> Result<Duration> {
+        let start = Instant::now();
+        until(&format!("the other's picture to go from {}'s page", self.name()), deadline, async || {
+            Ok((!self.picture().await?.present).then_some(()))
+        })
+        .await?;
+        Ok(start.elapsed())
+    }
+
+    /// Chromium with a network log: every address asked for since the last time, sockets too.
+    pub async fn requests(&self) -> Result<Vec<String>> {
+        let log = command::log(&self.0.client, "performance").await?;
+        let mut addresses = Vec::new();
+        for entry in log.as_array().into_iter().flatten() {
+            let event: Value = serde_json::from_str(entry["message"].as_str().unwrap_or_default())?;
+            let event = &event["message"];
+            let address = match event["method"].as_str() {
+                Some("Network.requestWillBeSent") => event["params"]["request"]["url"].as_str(),
+                Some("Network.webSocketCreated") => event["params"]["url"].as_str(),
+                _ => None,
+            };
+            addresses.extend(address.map(str::to_owned));
+        }
+        Ok(addresses)
+    }
+
+    /// Console errors that contain `words` are part of the scenario.
+    pub fn expect_in_console(&self, words: &str) {
+        self.0.console.expect(words);
+    }
+
+    /// Fails when the page had an uncaught exception, a console error or a CSP violation.
+    pub async fn console_is_clean(&self) -> Result<()> {
+        if self.0.closed.get() {
+            return Ok(());
+        }
+        let check = self.0.console.check(self.0.browser, &self.0.client, &self.0.output).await;
+        check.with_context(|| format!("{}'s page", self.name()))
+    }
+
+    /// Saves what the page looks like.
+    pub async fn screenshot(&self, path: &Path) -> Result<()> {
+        std::fs::write(path, self.0.client.screenshot().await?)?;
+        Ok(())
+    }
+
+    /// Ends the browser and waits until it has ended.
+    pub async fn quit(&self) -> Result<()> {
+        let running = self.0.running.borrow_mut().take();
+        if let Some(running) = running
+            && !self.0.closed.replace(true)
+        {
+            self.0.client.clone().close().await?;
+            drop(running);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! The scenarios, one file per subject. They run one after another.
+
+mod harness;
+mod tutorial;
