@@ -7,14 +7,9 @@ use serde_json::json;
 
 use crate::bindgen::Recipe;
 use crate::files::{self, Files};
-use crate::npm::Npm;
+use crate::kit::Kit;
 use crate::page;
-use crate::ui::{self, Steps};
-use crate::wasm::{self, Toolchain};
-use crate::workspace::Workspace;
-
-/// How many steps [`build`] takes.
-pub(crate) const STEPS: usize = 4;
+use crate::ui;
 
 /// The root crate as JavaScript sees it. As a cdylib alone, because link-time optimization does nothing for a crate
 /// that is an rlib too.
@@ -24,39 +19,28 @@ const SDK_NAME: &str = "madang";
 const PAGE: &[&str] = &["build", "--package", "madang-page"];
 const PAGE_NAME: &str = "madang-page";
 
-/// Builds SDK and page and brings `target/dist` up to date.
-pub(crate) fn build(workspace: &Workspace, steps: &mut Steps) -> Result<PathBuf> {
-    let toolchain = steps.step("Set up: the Rust target wasm32-unknown-unknown", || wasm::toolchain(workspace))?;
-    let npm = steps.step("Set up: wasm-opt, from npm", || Ok(optimizer(workspace)))?;
-    let sdk = steps.step("Build the SDK for JavaScript (sdk/)", || {
-        make(workspace, toolchain, SDK, Recipe { name: SDK_NAME, typescript: true, optimizer: npm.as_ref() })
-    })?;
-    steps.step("Build the page (www/)", || {
-        let recipe = Recipe { name: PAGE_NAME, typescript: false, optimizer: npm.as_ref() };
-        let program = make(workspace, toolchain, PAGE, recipe)?;
-        let mut all = page::assemble(&workspace.root.join("www"), &program, PAGE_NAME)?;
-        all.extend(sdk_files(sdk)?);
-        let dist = workspace.dist();
-        let changes = files::sync(&dist, &all)?;
-        if changes > 0 {
-            ui::note(format!("{}: {} files, {changes} changed", dist.display(), all.len()));
-        }
-        Ok(dist)
-    })
+/// Builds the SDK for JavaScript.
+pub(crate) fn build_sdk(kit: &Kit) -> Result<Files> {
+    make(kit, SDK, SDK_NAME, true)
 }
 
-/// `wasm-opt` makes a smaller download and nothing else, so going without is a remark and not an error.
-fn optimizer(workspace: &Workspace) -> Option<Npm> {
-    let npm = Npm::set_up(workspace);
-    if let Err(error) = &npm {
-        ui::note(format!("going on without wasm-opt, the page will be a larger download: {error:#}"));
+/// Builds the page, and brings `target/dist` up to date with it and the SDK.
+pub(crate) fn build(kit: &Kit) -> Result<PathBuf> {
+    let sdk = kit.sdk()?;
+    let program = make(kit, PAGE, PAGE_NAME, false)?;
+    let mut all = page::assemble(&kit.workspace.root.join("www"), &program, PAGE_NAME)?;
+    all.extend(sdk_files(sdk)?);
+    let dist = kit.workspace.dist();
+    let changes = files::sync(&dist, &all)?;
+    if changes > 0 {
+        ui::note(format!("{}: {} files, {changes} changed", dist.display(), all.len()));
     }
-    npm.ok()
+    Ok(dist)
 }
 
-fn make(workspace: &Workspace, toolchain: Toolchain, cargo: &[&str], recipe: Recipe<'_>) -> Result<Files> {
-    let wasm = toolchain.build(workspace, cargo)?;
-    recipe.make(workspace, &wasm)
+fn make(kit: &Kit, cargo: &[&str], name: &str, typescript: bool) -> Result<Files> {
+    let wasm = kit.toolchain()?.build(&kit.workspace, cargo)?;
+    Recipe { name, typescript, optimizer: kit.optimizer().as_ref() }.make(&kit.workspace, &wasm)
 }
 
 /// The SDK's files in their folder, with the package.json that npm and bundlers want.

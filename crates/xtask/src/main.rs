@@ -4,15 +4,23 @@
 //! and is missing, builds with cargo, and keeps what it makes in cargo's target folder.
 
 mod apt;
+mod bench;
 mod bindgen;
+mod browsers;
 mod dist;
 mod files;
 mod hash;
 mod html;
+mod imports;
+mod javascript;
+mod kit;
 mod npm;
 mod page;
 mod process;
 mod run;
+mod setup;
+mod size;
+mod stages;
 mod tools;
 mod ui;
 mod wasm;
@@ -20,13 +28,13 @@ mod workspace;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
-use crate::ui::Steps;
+use crate::kit::Kit;
 use crate::workspace::Workspace;
 
-/// Build, run, test and measure Madang.
+/// Build, run, test and measure Madang. Every command sets up first what it needs and this machine lacks.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 struct Arguments {
@@ -36,34 +44,92 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Build everything, start the server and print its link.
-    ///
-    /// Installs what is missing first (the wasm32 target, wasm-opt). Flags after `--` go to the server:
-    /// `cargo xtask run -- --listen 0.0.0.0:3000`.
+    /// Build everything, start the server and print its link
     Run {
-        /// The server's own flags; `cargo xtask run -- --help` lists them.
+        /// The server's own flags, as in `cargo xtask run -- --listen 0.0.0.0:3000`; `-- --help` lists them
         #[arg(last = true)]
         server: Vec<String>,
     },
-    /// Build page and SDK into target/dist.
+    /// Test everything, or only the stages named
+    Test {
+        /// Stages or groups of stages; none means all
+        stages: Vec<String>,
+        /// Print the stages and stop
+        #[arg(long)]
+        list: bool,
+        /// What goes on to the program of a single stage, as in `cargo xtask test e2e -- reload`
+        #[arg(last = true)]
+        extra: Vec<String>,
+    },
+    /// Install now what the other commands would install when they need it
+    Setup {
+        /// Also what tests need: browsers, drivers, wasm-pack, cargo-deny
+        #[arg(long)]
+        test: bool,
+    },
+    /// Build the page and the JavaScript SDK into target/dist
     Dist,
+    /// Print what a visitor downloads, and fail when it is over budget
+    Size,
+    /// Fail when the wasm imports something that no browser has
+    WasmImports,
+    /// Take a measurement (crates/bench)
+    Bench {
+        #[arg(value_enum)]
+        measurement: bench::Measurement,
+        /// The measurement's own flags
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
 }
+
+/// An error that the terminal shows already.
+#[derive(Debug)]
+struct Reported;
+
+impl std::fmt::Display for Reported {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("see above")
+    }
+}
+
+impl std::error::Error for Reported {}
 
 fn main() -> ExitCode {
     match execute(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            if !error.is::<Reported>() {
+                eprintln!("error: {error:#}");
+            }
             ExitCode::FAILURE
         }
     }
 }
 
 fn execute(task: Task) -> Result<()> {
-    let workspace = Workspace::locate()?;
+    let kit = Kit::new(Workspace::locate()?);
     match task {
-        Task::Run { server } => run::run_server(&workspace, &server),
-        Task::Dist => dist::build(&workspace, &mut Steps::new(dist::STEPS)).map(drop),
+        Task::Run { server } => run::run_server(&kit, &server),
+        Task::Test { list: true, .. } => {
+            stages::list();
+            Ok(())
+        }
+        Task::Test { stages, extra, .. } => {
+            let stages = stages::select(&stages)?;
+            if !extra.is_empty() && stages.len() != 1 {
+                bail!(
+                    "what follows `--` goes to one stage: name it, as in `cargo xtask test e2e -- {}`",
+                    extra.join(" ")
+                );
+            }
+            stages::run_all(&kit, &stages, &extra)
+        }
+        Task::Setup { test } => setup::set_up(&kit, test),
+        Task::Dist => kit.dist().map(drop),
+        Task::Size => size::check(&kit.workspace.root, &kit.dist()?),
+        Task::WasmImports => imports::check(&kit.dist()?),
+        Task::Bench { measurement, flags } => bench::measure(&kit, measurement, &flags),
     }
 }
 

@@ -1,0 +1,36 @@
+//! `cargo xtask bench`: builds what is measured and hands over to `crates/bench`.
+
+use anyhow::Result;
+
+use crate::browsers::name_chrome;
+use crate::kit::Kit;
+use crate::process::run;
+use crate::ui::Steps;
+
+/// The measurement to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Measurement {
+    /// This server beside the tutorial's Node server: messages per CPU-second, latency, memory per socket.
+    Signaling,
+    /// From opening a page to the other's first frame, beside the tutorial's page.
+    Setup,
+}
+
+pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> Result<()> {
+    let mut steps = Steps::new(3);
+    let server = steps.step("Build the server to measure", || kit.server())?;
+    let mut bench = kit.workspace.cargo();
+    bench.args(["run", "--release", "--package", "madang-bench", "--"]).env("MADANG_SERVER", server);
+    steps.step("Set up: what it is compared with", || {
+        kit.npm()?;
+        if measurement == Measurement::Setup {
+            name_chrome(&mut bench, &kit.chrome()?);
+        }
+        Ok(())
+    })?;
+    let name = match measurement {
+        Measurement::Signaling => "signaling",
+        Measurement::Setup => "setup",
+    };
+    steps.step("Measure", || run(bench.arg(name).args(flags)))
+}
