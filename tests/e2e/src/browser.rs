@@ -42,12 +42,20 @@ pub struct Setup {
     pub(crate) devices: Devices,
     pub(crate) language: String,
     pub(crate) resolve: Option<String>,
+    pub(crate) trusted: Option<String>,
     pub(crate) network_log: bool,
 }
 
 impl Setup {
     fn new(browser: Browser) -> Self {
-        Self { browser, devices: Devices::Fake, language: "en-US".to_owned(), resolve: None, network_log: false }
+        Self {
+            browser,
+            devices: Devices::Fake,
+            language: "en-US".to_owned(),
+            resolve: None,
+            trusted: None,
+            network_log: false,
+        }
     }
 
     /// Chromium with a fake camera.
@@ -78,6 +86,13 @@ impl Setup {
     #[must_use]
     pub fn resolve(mut self, from: &str, to: &str) -> Self {
         self.resolve = Some(format!("MAP {from} {to}"));
+        self
+    }
+
+    /// Chromium only: takes this `http:` origin for a secure one.
+    #[must_use]
+    pub fn trust(mut self, origin: &str) -> Self {
+        self.trusted = Some(origin.to_owned());
         self
     }
 
@@ -119,6 +134,7 @@ impl Setup {
             Devices::Denied => "--use-fake-ui-for-media-stream=deny".to_owned(),
             _ => "--use-fake-ui-for-media-stream".to_owned(),
         });
+        args.extend(self.trusted.iter().map(|origin| format!("--unsafely-treat-insecure-origin-as-secure={origin}")));
         args.extend(self.resolve.iter().map(|rule| format!("--host-resolver-rules={rule}")));
         let mut options = json!({"args": args});
         if let Some(binary) = programs::chromium() {

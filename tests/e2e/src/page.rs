@@ -5,9 +5,10 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
 use fantoccini::{Client, Locator};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,6 +39,10 @@ struct Inner {
     remote: RefCell<String>,
     closed: Cell<bool>,
 }
+
+/// Milliseconds without a new frame that a person takes for a frozen picture. Two busy cores that
+/// draw several browsers' pictures in software skip some.
+const FROZEN_MS: f64 = 1500.0;
 
 /// What is seen and heard of the other.
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -99,14 +104,15 @@ impl Page {
         self.click("leave").await
     }
 
-    /// Closes the tab. The browser stays, with an empty tab, as a person's browser does.
-    pub async fn close_tab(&self) -> Result<()> {
+    /// Closes the tab, and tells when. The browser goes on with an empty tab, as a person's does.
+    pub async fn close_tab(&self) -> Result<Instant> {
         let tab = self.0.client.window().await?;
         let other = self.0.client.new_window(true).await?.handle;
         self.0.client.switch_to_window(tab).await?;
+        let closed = Instant::now();
         self.0.client.close_window().await?;
         self.0.client.switch_to_window(other).await?;
-        Ok(())
+        Ok(closed)
     }
 
     /// Kills the browser, as a crash or an empty battery does. Nothing can be done with the page after.
@@ -131,7 +137,7 @@ impl Page {
         );
         let mut answer = self.0.client.execute_async(&script, arguments).await?;
         if let Some(error) = answer["error"].as_str() {
-            return Err(anyhow::anyhow!("a script in {}'s page: {error}", self.name()));
+            bail!("a script in {}'s page: {error}", self.name());
         }
         Ok(answer["value"].take())
     }
@@ -153,19 +159,37 @@ impl Page {
         .await
     }
 
+    /// Waits until what carries this `data-testid` is there and shown.
+    pub async fn wait_for(&self, testid: &str) -> Result<()> {
+        self.element(testid).await.map(drop)
+    }
+
     /// Clicks what carries this `data-testid`, once it is there.
     pub async fn click(&self, testid: &str) -> Result<()> {
         Ok(self.element(testid).await?.click().await?)
     }
 
-    /// Types into what carries this `data-testid`.
-    pub async fn write(&self, testid: &str, text: &str) -> Result<()> {
-        Ok(self.element(testid).await?.send_keys(text).await?)
+    /// Types, wherever the focus is.
+    pub async fn type_text(&self, text: &str) -> Result<()> {
+        Ok(self.0.client.active_element().await?.send_keys(text).await?)
     }
 
     /// The words in what carries this `data-testid`.
     pub async fn text(&self, testid: &str) -> Result<String> {
         Ok(self.element(testid).await?.text().await?)
+    }
+
+    /// Presses Tab until what carries this `data-testid` has the focus.
+    pub async fn tab_to(&self, testid: &str) -> Result<()> {
+        const MOST: u32 = 30;
+        for _ in 0..MOST {
+            self.press(char::from(Key::Tab)).await?;
+            let focused = self.script("return document.activeElement?.dataset.testid ?? null", vec![]).await?;
+            if focused == testid {
+                return Ok(());
+            }
+        }
+        bail!("{MOST} times Tab do not reach {testid} in {}'s page", self.name())
     }
 
     /// Presses and releases one key, wherever the focus is.
@@ -185,8 +209,7 @@ impl Page {
     }
 
     /// Waits until an attribute has a value.
-    pub async fn wait_attribute(&self, testid: &str, attribute: &str, value: &str) -> Result<Duration> {
-        let start = Instant::now();
+    pub async fn wait_attribute(&self, testid: &str, attribute: &str, value: &str) -> Result<()> {
         let mut seen = None;
         let what = format!("{attribute}={value} on {testid} in {}'s page", self.name());
         let waited = until(&what, SOON, async || {
@@ -194,12 +217,11 @@ impl Page {
             Ok((seen.as_deref() == Some(value)).then_some(()))
         })
         .await;
-        waited.with_context(|| format!("last seen: {seen:?}"))?;
-        Ok(start.elapsed())
+        waited.with_context(|| format!("last seen: {seen:?}"))
     }
 
     /// Waits until the page says that the call is in this state.
-    pub async fn wait_state(&self, state: &str) -> Result<Duration> {
+    pub async fn wait_state(&self, state: &str) -> Result<()> {
         self.wait_attribute("call-state", "data-state", state).await
     }
 
@@ -209,15 +231,6 @@ impl Page {
         let words = self.text("error").await?;
         ensure!(words.chars().count() > 10, "{}'s page shows no words for {code}: {words:?}", self.name());
         Ok(words)
-    }
-
-    /// Fails when the page shows an error.
-    pub async fn shows_no_error(&self) -> Result<()> {
-        let script = "const error = document.querySelector('[data-testid=error]');
-            return error && error.checkVisibility() ? error.innerText : ''";
-        let shown = self.script(script, vec![]).await?;
-        ensure!(shown == "", "{}'s page shows an error: {shown}", self.name());
-        Ok(())
     }
 
     /// Tells where the other's picture is on a page that is not Madang's own.
@@ -233,19 +246,14 @@ impl Page {
     }
 
     /// Waits for the first frame of the other.
-    pub async fn first_remote_frame(&self) -> Result<Duration> {
-        let start = Instant::now();
-        self.frames_advance(1).await?;
-        Ok(start.elapsed())
+    pub async fn first_remote_frame(&self) -> Result<()> {
+        self.frames_advance(1).await
     }
 
     /// The other is seen and heard: 15 more frames are presented, and the audio is live.
     pub async fn remote_frames_advance(&self) -> Result<()> {
         self.frames_advance(15).await?;
-        until(&format!("{} to hear the other", self.name()), SOON, async || {
-            Ok(self.picture().await?.audible.then_some(()))
-        })
-        .await
+        self.remote_audible().await
     }
 
     async fn frames_advance(&self, more: u64) -> Result<()> {
@@ -259,14 +267,27 @@ impl Page {
         waited.with_context(|| format!("last seen: {last:?}"))
     }
 
+    /// Waits until the other is heard.
+    pub async fn remote_audible(&self) -> Result<()> {
+        until(&format!("{} to hear the other", self.name()), SOON, async || {
+            Ok(self.picture().await?.audible.then_some(()))
+        })
+        .await
+    }
+
+    /// The picture of the other never stood still for long, from the first look at it until now.
+    pub async fn remote_never_froze(&self) -> Result<()> {
+        let picture = self.picture().await?;
+        ensure!(picture.longest_gap < FROZEN_MS, "the picture in {}'s page stood still: {picture:?}", self.name());
+        Ok(())
+    }
+
     /// Waits until nothing of the other is shown.
-    pub async fn remote_gone(&self, deadline: Duration) -> Result<Duration> {
-        let start = Instant::now();
+    pub async fn remote_gone(&self, deadline: Duration) -> Result<()> {
         until(&format!("the other's picture to go from {}'s page", self.name()), deadline, async || {
             Ok((!self.picture().await?.present).then_some(()))
         })
-        .await?;
-        Ok(start.elapsed())
+        .await
     }
 
     /// Chromium with a network log: every address asked for since the last time, sockets too.

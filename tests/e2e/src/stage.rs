@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use crate::browser::Setup;
 use crate::page::Page;
 use crate::programs;
+use crate::server::{Room, Server};
 
 /// Scenarios take turns: two at once would measure each other on a small machine.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -67,6 +68,19 @@ impl Stage {
         let page = Page::start(name, setup).await?;
         self.pages.borrow_mut().push(page.clone());
         Ok(page)
+    }
+
+    /// Ada and Ben, each in a browser set up so, in a call in which both see and hear the other.
+    pub async fn call(&self, server: &Server, ada: &Setup, ben: &Setup) -> Result<(Page, Page, Room)> {
+        let (ada, ben) = (self.page("ada", ada).await?, self.page("ben", ben).await?);
+        let room = server.room();
+        ada.join(&room).await?;
+        ben.join(&room).await?;
+        for page in [&ada, &ben] {
+            page.wait_state("connected").await?;
+            page.remote_frames_advance().await?;
+        }
+        Ok((ada, ben, room))
     }
 
     /// Keeps a measured time. The report has the median of those with the same words.

@@ -1,4 +1,11 @@
 //! The scenarios, one file per subject. They run one after another.
 
+mod calls;
+mod churn;
+mod devices;
+mod embed;
 mod harness;
+mod leaving;
+mod people;
+mod server_away;
 mod tutorial;

@@ -1,0 +1,91 @@
+//! Joining and leaving over and over leaves nothing behind.
+
+use anyhow::{Context as _, Result, ensure};
+use madang_e2e::{Files, Page, Server, Setup, counts, programs, scenario};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// Of these joins one waits until the call is connected; the others leave in the midst of it.
+const CONNECTED_EVERY: u32 = 10;
+
+/// What a page holds after a garbage collection.
+#[derive(Clone, Copy, Debug, Deserialize)]
+struct Held {
+    /// Connections made so far.
+    made: u64,
+    /// Connections not yet collected.
+    kept: u64,
+    /// Connections not closed.
+    open: u64,
+    /// Bytes of wasm memory.
+    memory: u64,
+    #[serde(default)]
+    listeners: u64,
+}
+
+impl Held {
+    async fn by(page: &Page) -> Result<Self> {
+        page.devtools("HeapProfiler.collectGarbage", json!({})).await?;
+        let mut held: Self = serde_json::from_value(page.script("return counts()", vec![]).await?)?;
+        let metrics = page.devtools("Performance.getMetrics", json!({})).await?;
+        let metric =
+            |name: &str| metrics["metrics"].as_array()?.iter().find(|metric| metric["name"] == name)?["value"].as_f64();
+        held.listeners = metric("JSEventListeners").context("no count of listeners")? as u64;
+        Ok(held)
+    }
+}
+
+async fn visit(page: &Page, joins: u32) -> Result<()> {
+    const BATCH: u32 = 2 * CONNECTED_EVERY;
+    let mut left = joins;
+    while left > 0 {
+        let batch = left.min(BATCH);
+        let connected = batch.div_ceil(CONNECTED_EVERY);
+        for (times, connected) in [(batch - connected, false), (connected, true)] {
+            page.async_script("await visit(...arguments)", vec![json!("churn"), json!(times), json!(connected)])
+                .await?;
+        }
+        left -= batch;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn joining_and_leaving_a_thousand_times_leaves_nothing_behind() -> Result<()> {
+    scenario("churn", async |stage| {
+        let files = Files::serve(&programs::checkout().join("tests/e2e/fixtures/churn")).await?;
+        let server = Server::start(&["--allow-origin", files.origin()]).await?;
+        let (host, guest) =
+            (stage.page("host", &Setup::chromium()).await?, stage.page("guest", &Setup::chromium()).await?);
+        for page in [&host, &guest] {
+            page.devtools("Performance.enable", json!({})).await?;
+            page.open(&format!("{}/?server={}", files.origin(), server.origin())).await?;
+            page.wait_for("ready").await?;
+        }
+        host.async_script("await stay(...arguments)", vec![Value::from("churn")]).await?;
+
+        // The first visits fill caches and pools.
+        let joins = counts::joins();
+        let warm = joins / 5;
+        visit(&guest, warm).await?;
+        let before = (Held::by(&host).await?, Held::by(&guest).await?);
+        visit(&guest, joins - warm).await?;
+        let after = (Held::by(&host).await?, Held::by(&guest).await?);
+
+        for (who, before, after) in [("host", before.0, after.0), ("guest", before.1, after.1)] {
+            stage.note(format!("{who} after {warm} joins: {before:?}"));
+            stage.note(format!("{who} after {joins} joins: {after:?}"));
+            ensure!(after.made > before.made, "no connections were made");
+            ensure!(
+                after.memory <= before.memory,
+                "{who}: wasm memory grew from {} to {}",
+                before.memory,
+                after.memory
+            );
+            ensure!(after.listeners <= before.listeners + 5, "{who}: listeners grew");
+            ensure!(after.open <= 1 && after.kept <= before.kept + 5, "{who}: connections are kept");
+        }
+        Ok(())
+    })
+    .await
+}

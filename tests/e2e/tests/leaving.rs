@@ -1,0 +1,89 @@
+//! Going and coming back: what the other page shows, and how soon.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
+use madang_e2e::{Server, Setup, scenario};
+
+/// A peer that goes is gone from the other page within this.
+const AT_ONCE: Duration = Duration::from_secs(2);
+/// The server's grace for a peer whose socket dropped.
+const GRACE: Duration = Duration::from_secs(3);
+
+#[tokio::test]
+async fn a_peer_that_leaves_is_gone_at_once() -> Result<()> {
+    scenario("leave", async |stage| {
+        let server = Server::start(&[]).await?;
+        for leaver in [Setup::chromium(), Setup::firefox()] {
+            let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &leaver).await?;
+            let left = Instant::now();
+            ben.leave().await?;
+            ada.remote_gone(AT_ONCE).await.with_context(|| format!("{leaver:?}"))?;
+            stage.took("leave", left.elapsed());
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
+    scenario("tab-closed", async |stage| {
+        let server = Server::start(&[]).await?;
+        for leaver in [Setup::chromium(), Setup::firefox()] {
+            let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &leaver).await?;
+            let closed = ben.close_tab().await?;
+            ada.remote_gone(AT_ONCE).await.with_context(|| format!("{leaver:?}"))?;
+            stage.took("tab closed", closed.elapsed());
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_peer_that_crashed_is_gone_after_the_grace() -> Result<()> {
+    scenario("crash", async |stage| {
+        let server = Server::start(&["--grace", &GRACE.as_secs().to_string()]).await?;
+        for victim in [Setup::chromium(), Setup::firefox()] {
+            let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &victim).await?;
+            let crashed = Instant::now();
+            ben.crash()?;
+            ada.remote_gone(GRACE + AT_ONCE).await.with_context(|| format!("{victim:?}"))?;
+            stage.took("crash", crashed.elapsed());
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_reload_of_either_page_returns_to_the_call() -> Result<()> {
+    scenario("reload", async |stage| {
+        let server = Server::start(&[]).await?;
+        for browser in [Setup::chromium(), Setup::firefox()] {
+            let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &browser).await?);
+            let room = server.room();
+            for page in [&ada, &ben] {
+                page.open(&room.link).await?;
+                page.click("join").await?;
+            }
+            for page in [&ada, &ben] {
+                page.wait_state("connected").await?;
+                page.remote_frames_advance().await?;
+            }
+            for page in [&ada, &ben] {
+                let start = Instant::now();
+                page.reload().await?;
+                page.first_remote_frame().await.with_context(|| format!("{} reloads", page.name()))?;
+                stage.took("reload to picture", start.elapsed());
+                for page in [&ada, &ben] {
+                    page.wait_state("connected").await?;
+                    page.remote_frames_advance().await?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,46 @@
+//! The server goes and comes back; the call does not notice.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use madang_e2e::{Server, Setup, scenario};
+
+#[tokio::test]
+async fn a_call_outlives_a_restart_of_the_server() -> Result<()> {
+    scenario("server-restart", async |stage| {
+        let mut server = Server::start(&[]).await?;
+        let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &Setup::chromium()).await?;
+        ada.click("mic").await?;
+        ben.wait_attribute("remote-mic", "data-on", "false").await?;
+
+        for page in [&ada, &ben] {
+            // While there is no server, Chromium itself tells of every attempt to reach it.
+            page.expect_in_console("net::ERR_CONNECTION_REFUSED");
+        }
+        server.stop().await?;
+        for page in [&ada, &ben] {
+            page.wait_state("server-away").await?;
+        }
+        ada.remote_frames_advance().await?;
+
+        let back = Instant::now();
+        server.launch().await?;
+        for page in [&ada, &ben] {
+            page.wait_state("connected").await?;
+        }
+        stage.took("server back to both pages back", back.elapsed());
+        ada.remote_frames_advance().await?;
+        for page in [&ada, &ben] {
+            page.remote_never_froze().await?;
+        }
+        ben.wait_attribute("remote-mic", "data-on", "false").await?;
+
+        // The server knows the two again: what it has to tell arrives.
+        let left = Instant::now();
+        ben.leave().await?;
+        ada.wait_state("waiting").await?;
+        stage.took("leave after the restart", left.elapsed());
+        Ok(())
+    })
+    .await
+}
