@@ -1,0 +1,127 @@
+//! The document: finding and changing elements, and listening to them. No decisions.
+
+use std::fmt;
+
+use futures_channel::mpsc::UnboundedSender;
+use gloo_events::{EventListener, EventListenerOptions};
+use wasm_bindgen::JsCast;
+use web_sys::{Document, Element, Event, EventTarget, HtmlTemplateElement};
+
+use crate::{
+    state::Input,
+    words::{Language, Word},
+};
+
+/// `index.html` lacks something that the program needs.
+#[derive(Debug)]
+pub(crate) struct Missing(pub(crate) &'static str);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "index.html has no {}", self.0)
+    }
+}
+
+/// The element under `root` that `selector` selects, as its own type.
+pub(crate) fn find<T: JsCast>(root: &Element, selector: &'static str) -> Result<T, Missing> {
+    let element = root.query_selector(selector).ok().flatten();
+    element.and_then(|element| element.dyn_into().ok()).ok_or(Missing(selector))
+}
+
+/// A copy of a template's only element, in the reader's language.
+pub(crate) fn instance(document: &Document, template: &'static str, language: Language) -> Result<Element, Missing> {
+    let found = document.get_element_by_id(template).and_then(|element| element.dyn_into::<HtmlTemplateElement>().ok());
+    let copy = found.and_then(|template| template.content().first_element_child());
+    let root = copy.and_then(|element| document.import_node_with_deep(&element, true).ok());
+    let root = root.and_then(|node| node.dyn_into().ok()).ok_or(Missing(template))?;
+    translate(&root, language);
+    Ok(root)
+}
+
+/// Puts the words of `data-t`, `data-t-label` and `data-t-placeholder` in place.
+pub(crate) fn translate(root: &Element, language: Language) {
+    for (attribute, selector, target) in [
+        ("data-t", "[data-t]", None),
+        ("data-t-label", "[data-t-label]", Some("aria-label")),
+        ("data-t-placeholder", "[data-t-placeholder]", Some("placeholder")),
+    ] {
+        let Ok(found) = root.query_selector_all(selector) else { continue };
+        for element in (0..found.length()).filter_map(|at| found.get(at)?.dyn_into::<Element>().ok()) {
+            let word = element.get_attribute(attribute).and_then(|name| Word::named(&name));
+            let Some(words) = word.map(|word| language.say(word)) else { continue };
+            match target {
+                None => set_text(&element, words),
+                Some(target) => set_attribute(&element, target, words),
+            }
+        }
+    }
+}
+
+/// Sets the text, unless it is that already: a live region is read out at every change.
+pub(crate) fn set_text(element: &Element, text: &str) {
+    if element.text_content().as_deref() != Some(text) {
+        element.set_text_content(Some(text));
+    }
+}
+
+/// Sets an attribute, unless it is that already.
+pub(crate) fn set_attribute(element: &Element, name: &str, value: &str) {
+    if element.get_attribute(name).as_deref() != Some(value) {
+        // Refused only for a name that is none; the names are ours.
+        let _ = element.set_attribute(name, value);
+    }
+}
+
+/// Sets or removes an attribute without a value, such as `hidden`.
+pub(crate) fn set_flag(element: &Element, name: &str, on: bool) {
+    // As above.
+    let _ = element.toggle_attribute_with_force(name, on);
+}
+
+/// Sets the text and shows the element, or hides it.
+pub(crate) fn set_optional_text(element: &Element, text: Option<&str>) {
+    set_flag(element, "hidden", text.is_none());
+    set_text(element, text.unwrap_or_default());
+}
+
+/// Where listeners send what happened.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs(UnboundedSender<Input>);
+
+impl Inputs {
+    /// Sends to the other end of a channel.
+    pub(crate) fn new(sender: UnboundedSender<Input>) -> Self {
+        Self(sender)
+    }
+
+    /// Something happened.
+    pub(crate) fn send(&self, input: Input) {
+        // The receiving end lives as long as the page.
+        let _ = self.0.unbounded_send(input);
+    }
+
+    /// Sends what `input` makes of each event, as long as the listener is kept. Where it makes
+    /// something, the browser's own action is prevented.
+    #[must_use]
+    pub(crate) fn listen(
+        &self,
+        target: &EventTarget,
+        event: &'static str,
+        input: impl Fn(&Event) -> Option<Input> + 'static,
+    ) -> EventListener {
+        let inputs = self.clone();
+        let options = EventListenerOptions::enable_prevent_default();
+        EventListener::new_with_options(target, event, options, move |event| {
+            if let Some(input) = input(event) {
+                event.prevent_default();
+                inputs.send(input);
+            }
+        })
+    }
+
+    /// Sends what `input` makes at every click, as long as the listener is kept.
+    #[must_use]
+    pub(crate) fn click(&self, target: &EventTarget, input: impl Fn() -> Input + 'static) -> EventListener {
+        self.listen(target, "click", move |_| Some(input()))
+    }
+}

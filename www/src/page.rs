@@ -1,0 +1,298 @@
+//! The page's loop: takes what happened, lets the state decide, shows the view, does what is to
+//! be done. It owns everything, and nothing it owns is reached from elsewhere: listeners and the
+//! room send to it.
+
+use std::{future::poll_fn, pin::Pin, task::Poll};
+
+use futures_channel::mpsc::{UnboundedReceiver, unbounded};
+use futures_core::Stream;
+use gloo_events::EventListener;
+use gloo_timers::callback::{Interval, Timeout};
+use madang::{Room, RoomEvent, RoomEvents, RoomName, RoomOptions};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{Document, Element, HtmlElement, HtmlInputElement, KeyboardEvent, Performance, Window};
+
+use crate::{
+    call::CallScreen,
+    dom::{Inputs, Missing, find},
+    door::{DoorScreen, Link},
+    frame::Frame,
+    room_name::{self, Route},
+    start::StartScreen,
+    state::{Copied, Effect, Input, Place, State},
+    view::{self, View},
+    words::Language,
+};
+
+/// `history.state` of an address whose page was in the room. A reload keeps it, and it is no
+/// part of the link that people send each other.
+const INSIDE: &str = "inside";
+/// How long the answer to "Copy link" stays.
+const COPIED_MILLISECONDS: u32 = 2500;
+const SECOND_MILLISECONDS: u32 = 1000;
+
+/// The page.
+#[derive(Debug)]
+pub(crate) struct Page {
+    window: Window,
+    document: Document,
+    performance: Performance,
+    language: Language,
+    inputs: Inputs,
+    happened: UnboundedReceiver<Input>,
+    state: State,
+    frame: Frame,
+    main: Element,
+    screen: Screen,
+    room: Option<(Room, RoomEvents)>,
+    seconds: Option<Interval>,
+    copied: Option<Timeout>,
+    _listeners: [EventListener; 3],
+}
+
+#[derive(Debug)]
+enum Screen {
+    None,
+    Start { _screen: StartScreen },
+    Door(DoorScreen),
+    Call(CallScreen),
+}
+
+impl Page {
+    /// The page in this document, at the address it was opened with.
+    pub(crate) fn new() -> Result<Self, Missing> {
+        let window = web_sys::window().ok_or(Missing("window"))?;
+        let document = window.document().ok_or(Missing("document"))?;
+        let wanted: Vec<String> = window.navigator().languages().iter().filter_map(|tag| tag.as_string()).collect();
+        let language = Language::choose(wanted.iter().map(String::as_str));
+        let (sender, happened) = unbounded();
+        let inputs = Inputs::new(sender);
+        let frame = Frame::new(&document, &inputs, language)?;
+        let main = find(&document.document_element().ok_or(Missing("html"))?, "#main")?;
+        let here = window.clone();
+        let _listeners = [
+            inputs.listen(&window, "popstate", move |_| Some(opened(&here, false))),
+            inputs.listen(&window, "pagehide", |_| Some(Input::PageHidden)),
+            inputs.listen(&document, "keydown", |event| event.dyn_ref().and_then(shortcut)),
+        ];
+        let inside = window.history().and_then(|history| history.state()).is_ok_and(|state| state == INSIDE);
+        inputs.send(opened(&window, inside));
+        Ok(Self {
+            performance: window.performance().ok_or(Missing("performance"))?,
+            state: State::new(),
+            screen: Screen::None,
+            room: None,
+            seconds: None,
+            copied: None,
+            window,
+            document,
+            language,
+            inputs,
+            happened,
+            frame,
+            main,
+            _listeners,
+        })
+    }
+
+    /// Runs as long as the page does.
+    pub(crate) async fn run(mut self) -> Result<(), Missing> {
+        while let Some(input) = self.next().await {
+            let now = self.performance.now();
+            for effect in self.state.update(now, &input) {
+                self.perform(effect);
+            }
+            self.show(&View::of(&self.state, self.language, now))?;
+            self.attach(&input);
+        }
+        Ok(())
+    }
+
+    async fn next(&mut self) -> Option<Input> {
+        poll_fn(|context| {
+            if let Some((_, events)) = &mut self.room
+                && let Poll::Ready(Some(event)) = Pin::new(events).poll_next(context)
+            {
+                return Poll::Ready(Some(Input::Room(event)));
+            }
+            Pin::new(&mut self.happened).poll_next(context)
+        })
+        .await
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Address(room) => self.set_history(Address::Push(&room_name::path(&room))),
+            Effect::ReturnOnReload(true) => self.set_history(Address::Inside),
+            Effect::ReturnOnReload(false) => self.set_history(Address::Outside),
+            Effect::Open(room) => self.open(room),
+            Effect::Close => self.close(),
+            Effect::SetMicrophone(on) => self.with_room(|room| room.set_microphone(on)),
+            Effect::SetCamera(on) => self.with_room(|room| room.set_camera(on)),
+            Effect::Copy => self.copy(),
+            Effect::PlaySilently => self.play_all(false),
+            Effect::Hear => self.play_all(true),
+        }
+    }
+
+    fn open(&mut self, room: RoomName) {
+        match Room::open(RoomOptions::new(room)) {
+            Ok(room) => {
+                let events = room.events();
+                self.room = Some((room, events));
+            }
+            Err(error) => self.inputs.send(Input::OpenFailed(error.to_string())),
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some((room, _)) = self.room.take() {
+            room.leave();
+        }
+    }
+
+    fn with_room(&self, act: impl FnOnce(&Room)) {
+        if let Some((room, _)) = &self.room {
+            act(room);
+        }
+    }
+
+    fn play_all(&self, sound: bool) {
+        if let Screen::Call(call) = &self.screen {
+            call.play_all(sound);
+        }
+    }
+
+    fn set_history(&self, address: Address<'_>) {
+        let Ok(history) = self.window.history() else { return };
+        // Refused only where a browser counts too many changes; then a reload shows the door.
+        let _ = match address {
+            Address::Push(path) => history.push_state_with_url(&JsValue::NULL, "", Some(path)),
+            Address::Inside => history.replace_state(&INSIDE.into(), ""),
+            Address::Outside => {
+                let path = self.window.location().pathname().unwrap_or_default();
+                let hash = self.window.location().hash().unwrap_or_default();
+                history.replace_state_with_url(&JsValue::NULL, "", Some(&format!("{path}{hash}")))
+            }
+        };
+    }
+
+    fn show(&mut self, view: &View) -> Result<(), Missing> {
+        self.frame.show(view);
+        match (&view.screen, &self.screen) {
+            (view::Screen::Start, Screen::Start { .. })
+            | (view::Screen::Door(_), Screen::Door(_))
+            | (view::Screen::Call(_), Screen::Call(_)) => {}
+            (view::Screen::Start, _) => {
+                let host = self.window.location().host().unwrap_or_default();
+                let screen = StartScreen::new(&self.document, &self.inputs, self.language, host)?;
+                self.replace(screen.root.clone(), Screen::Start { _screen: screen });
+            }
+            (view::Screen::Door(_), _) => {
+                let screen = DoorScreen::new(&self.document, &self.inputs, self.language)?;
+                self.replace(screen.root.clone(), Screen::Door(screen));
+            }
+            (view::Screen::Call(_), _) => {
+                let screen = CallScreen::new(&self.document, &self.inputs, self.language)?;
+                self.replace(screen.root.clone(), Screen::Call(screen));
+            }
+        }
+        match (&view.screen, &mut self.screen) {
+            (view::Screen::Door(door), Screen::Door(screen)) => {
+                screen.show(door, &link(&self.window, &door.room), view.copy_words);
+            }
+            (view::Screen::Call(call), Screen::Call(screen)) => {
+                screen.show(call, &link(&self.window, &call.room), view.copy_words)?;
+            }
+            _ => {}
+        }
+        self.tick(view.clock.is_some());
+        Ok(())
+    }
+
+    /// Puts a screen in place of the one before, and the focus on it.
+    fn replace(&mut self, root: Element, screen: Screen) {
+        let first = matches!(self.screen, Screen::None);
+        self.main.replace_children_with_node_1(&root);
+        self.screen = screen;
+        if !first {
+            // Where the focus was is gone; the next Tab begins at the top of the new screen.
+            let _ = self.main.unchecked_ref::<HtmlElement>().focus();
+        }
+    }
+
+    fn tick(&mut self, on: bool) {
+        if on && self.seconds.is_none() {
+            let inputs = self.inputs.clone();
+            self.seconds = Some(Interval::new(SECOND_MILLISECONDS, move || inputs.send(Input::Second)));
+        } else if !on {
+            self.seconds = None;
+        }
+    }
+
+    /// Hands the streams of an event to the screen that has been made for it.
+    fn attach(&mut self, input: &Input) {
+        let Screen::Call(call) = &mut self.screen else { return };
+        match input {
+            Input::Room(RoomEvent::LocalStream(stream)) => call.attach_own(stream),
+            Input::Room(RoomEvent::PeerStream { peer, stream }) => call.attach(peer, stream),
+            _ => {}
+        }
+    }
+
+    fn copy(&mut self) {
+        let (Place::Door { room, .. } | Place::Call { room, .. }) = &self.state.place else { return };
+        let seen = self.inputs.clone();
+        self.copied = Some(Timeout::new(COPIED_MILLISECONDS, move || seen.send(Input::CopiedSeen)));
+        self.link_shown(Link::select);
+        let inputs = self.inputs.clone();
+        // Undefined, whatever its type says, where the origin is not secure.
+        let clipboard = self.window.navigator().clipboard();
+        if clipboard.is_undefined() {
+            inputs.send(Input::Copied(Copied::Selected));
+            return;
+        }
+        let copying = clipboard.write_text(&link(&self.window, room));
+        spawn_local(async move {
+            let copied = JsFuture::from(copying).await.map_or(Copied::Selected, |_| Copied::Yes);
+            inputs.send(Input::Copied(copied));
+        });
+    }
+
+    fn link_shown(&self, act: impl FnOnce(&Link)) {
+        match &self.screen {
+            Screen::Door(door) => act(&door.link),
+            Screen::Call(call) => act(&call.link),
+            Screen::None | Screen::Start { .. } => {}
+        }
+    }
+}
+
+/// A change of `history`.
+#[derive(Debug)]
+enum Address<'a> {
+    Push(&'a str),
+    Inside,
+    Outside,
+}
+
+/// Where the address leads now.
+fn opened(window: &Window, inside: bool) -> Input {
+    let location = window.location();
+    let route = Route::read(&location.pathname().unwrap_or_default(), &location.search().unwrap_or_default());
+    Input::Opened { route, inside }
+}
+
+fn link(window: &Window, room: &RoomName) -> String {
+    window.location().origin().unwrap_or_default() + &room_name::path(room)
+}
+
+/// What a key does, when it is not typed into something and carries no modifier.
+fn shortcut(event: &KeyboardEvent) -> Option<Input> {
+    let typing = event.target().is_some_and(|target| target.has_type::<HtmlInputElement>());
+    if typing || event.repeat() || event.ctrl_key() || event.alt_key() || event.meta_key() {
+        return None;
+    }
+    Input::of_key(&event.key(), &event.code())
+}

@@ -1,0 +1,438 @@
+//! What the page knows, and how each [`Input`] changes it.
+//!
+//! [`State::update`] is the page's only place for decisions: it takes what happened and returns
+//! what to do. It touches no browser object, so all of it is tested on the host.
+
+use madang::{
+    Device, DisplayName, EndReason, ErrorCode, MediaProblem, PeerId, PeerState, RoomEvent, RoomName, SignalingState,
+};
+
+use crate::room_name::{Route, Typed};
+
+/// What happened.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// The address was opened or gone back to; `inside` says that this page was in the room
+    /// when it was reloaded.
+    Opened { route: Route, inside: bool },
+    /// "Make a room", with a fresh name.
+    Make(RoomName),
+    /// Someone typed where to go.
+    Enter(Typed),
+    /// "Join".
+    Join,
+    /// "Leave".
+    Leave,
+    /// The microphone's button or key.
+    ToggleMicrophone,
+    /// The camera's button or key.
+    ToggleCamera,
+    /// "Copy link".
+    Copy,
+    /// The link was copied, or could only be selected.
+    Copied(Copied),
+    /// The answer to "Copy link" was there long enough.
+    CopiedSeen,
+    /// The error's "Try again".
+    Retry,
+    /// The error was read.
+    Dismiss,
+    /// The browser lets no sound play before a click.
+    PlayRefused,
+    /// "Tap to hear".
+    Hear,
+    /// The page goes away, perhaps into the back/forward cache.
+    PageHidden,
+    /// A second passed in a call.
+    Second,
+    /// The room could not be opened.
+    OpenFailed(String),
+    /// The room says something.
+    Room(RoomEvent),
+}
+
+impl Input {
+    /// What a key does (`KeyboardEvent.key` and `.code`). With a Korean keyboard `key` is a
+    /// Hangul letter, so its place on the keyboard counts.
+    pub(crate) fn of_key(key: &str, code: &str) -> Option<Self> {
+        match (key, code) {
+            ("m" | "M", _) => Some(Self::ToggleMicrophone),
+            ("v" | "V", _) => Some(Self::ToggleCamera),
+            (key, "KeyM") if !key.is_ascii() => Some(Self::ToggleMicrophone),
+            (key, "KeyV") if !key.is_ascii() => Some(Self::ToggleCamera),
+            _ => None,
+        }
+    }
+}
+
+/// What to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Show this room's address, with a way back.
+    Address(RoomName),
+    /// Whether a reload returns to the call.
+    ReturnOnReload(bool),
+    /// Open the room.
+    Open(RoomName),
+    /// Leave the open room.
+    Close,
+    /// Turn the microphone on or off.
+    SetMicrophone(bool),
+    /// Turn the camera on or off.
+    SetCamera(bool),
+    /// Copy the room's link.
+    Copy,
+    /// Play the pictures without sound, which every browser allows.
+    PlaySilently,
+    /// Play the sound, now that there was a click.
+    Hear,
+}
+
+/// What came of "Copy link".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copied {
+    /// It is in the clipboard.
+    Yes,
+    /// The browser refused; the link is selected.
+    Selected,
+}
+
+/// Something went wrong that the reader can do something about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Problem {
+    /// A device gives nothing; the call goes on without.
+    Media(MediaProblem),
+    /// The server refused.
+    Refused(ErrorCode, String),
+    /// The server did not answer.
+    ServerAway,
+    /// No room can have the name.
+    InvalidRoom,
+    /// The link leads to the server with this host.
+    OtherServer(String),
+    /// Anything else, in the library's words.
+    Failed(String),
+}
+
+/// Where the reader is.
+#[derive(Debug)]
+pub(crate) enum Place {
+    /// At the start.
+    Start,
+    /// Before a room.
+    Door { room: RoomName, arrival: Arrival },
+    /// In a room.
+    Call { room: RoomName, call: Call },
+}
+
+/// How the reader got to the door.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// From outside.
+    Fresh,
+    /// By leaving the room.
+    Left,
+    /// The call did not begin, or was ended.
+    Refused,
+}
+
+/// What is known of a call.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) joined: bool,
+    pub(crate) signaling: SignalingState,
+    pub(crate) microphone: Sent,
+    pub(crate) camera: Sent,
+    pub(crate) others: Vec<Other>,
+    /// Somebody was here and went.
+    pub(crate) someone_left: bool,
+    /// When the first of those who are here was connected, in milliseconds.
+    pub(crate) since: Option<f64>,
+    /// The browser plays no sound yet.
+    pub(crate) silent: bool,
+}
+
+/// What this side sends of one kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    /// The reader wants it on, and nothing is known to prevent it.
+    pub(crate) wanted: bool,
+    /// It is on.
+    pub(crate) on: bool,
+}
+
+/// What is known of another peer in the room.
+#[derive(Debug)]
+pub(crate) struct Other {
+    pub(crate) peer: PeerId,
+    pub(crate) name: Option<DisplayName>,
+    pub(crate) state: PeerState,
+    pub(crate) stream: bool,
+    pub(crate) microphone: bool,
+    pub(crate) camera: bool,
+}
+
+/// What the page knows.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) place: Place,
+    pub(crate) problem: Option<Problem>,
+    pub(crate) copied: Option<Copied>,
+}
+
+impl State {
+    /// Before anything happened.
+    pub(crate) fn new() -> Self {
+        Self { place: Place::Start, problem: None, copied: None }
+    }
+
+    /// Takes what happened at `now` (milliseconds from any origin) and says what to do, in order.
+    pub(crate) fn update(&mut self, now: f64, input: &Input) -> Vec<Effect> {
+        match input {
+            Input::Opened { route, inside } => self.opened(route, *inside),
+            Input::Make(room) => {
+                self.go(Place::Door { room: room.clone(), arrival: Arrival::Fresh });
+                vec![Effect::Address(room.clone())]
+            }
+            Input::Enter(Typed::Room(room)) => {
+                let mut effects = vec![Effect::Address(room.clone())];
+                effects.extend(self.enter(room.clone()));
+                effects
+            }
+            Input::Enter(Typed::OtherServer(host)) => self.fail(Problem::OtherServer(host.clone())),
+            Input::Enter(Typed::Invalid) => self.fail(Problem::InvalidRoom),
+            Input::Join => match &self.place {
+                Place::Door { room, .. } => self.enter(room.clone()),
+                Place::Start | Place::Call { .. } => vec![],
+            },
+            Input::Leave => {
+                let mut effects = self.leave();
+                effects.push(Effect::ReturnOnReload(false));
+                effects
+            }
+            // A page that comes back from the back/forward cache shows the door.
+            Input::PageHidden => self.leave(),
+            Input::ToggleMicrophone => self.in_call(|call| vec![Effect::SetMicrophone(call.microphone.toggle())]),
+            Input::ToggleCamera => self.in_call(|call| vec![Effect::SetCamera(call.camera.toggle())]),
+            Input::Copy => vec![Effect::Copy],
+            Input::Copied(copied) => {
+                self.copied = Some(*copied);
+                vec![]
+            }
+            Input::CopiedSeen => {
+                self.copied = None;
+                vec![]
+            }
+            Input::Retry => self.retry(),
+            Input::Dismiss => {
+                self.problem = None;
+                vec![]
+            }
+            Input::PlayRefused => self.in_call(|call| {
+                if call.silent {
+                    return vec![]; // refused even without sound: a click is all that helps
+                }
+                call.silent = true;
+                vec![Effect::PlaySilently]
+            }),
+            Input::Hear => self.in_call(|call| {
+                call.silent = false;
+                vec![Effect::Hear]
+            }),
+            Input::Second => vec![],
+            Input::OpenFailed(message) => self.end(Some(Problem::Failed(message.clone()))),
+            Input::Room(event) => self.room_says(now, event),
+        }
+    }
+
+    fn opened(&mut self, route: &Route, inside: bool) -> Vec<Effect> {
+        if let (Place::Call { room: here, .. }, Route::Room { room, .. }) = (&self.place, route)
+            && here == room
+        {
+            return vec![]; // only the part after `#` changed
+        }
+        let mut effects = self.leave();
+        match route {
+            Route::Start => self.go(Place::Start),
+            Route::Invalid => {
+                self.go(Place::Start);
+                self.problem = Some(Problem::InvalidRoom);
+            }
+            Route::Room { room, now } if *now || inside => effects.extend(self.enter(room.clone())),
+            Route::Room { room, .. } => {
+                self.go(Place::Door { room: room.clone(), arrival: Arrival::Fresh });
+                effects.push(Effect::ReturnOnReload(false));
+            }
+        }
+        effects
+    }
+
+    fn go(&mut self, place: Place) {
+        *self = Self { place, ..Self::new() };
+    }
+
+    fn enter(&mut self, room: RoomName) -> Vec<Effect> {
+        self.go(Place::Call { room: room.clone(), call: Call::new() });
+        vec![Effect::ReturnOnReload(true), Effect::Open(room)]
+    }
+
+    fn leave(&mut self) -> Vec<Effect> {
+        let Place::Call { room, .. } = &self.place else { return vec![] };
+        self.go(Place::Door { room: room.clone(), arrival: Arrival::Left });
+        vec![Effect::Close]
+    }
+
+    /// The call is over without the reader's doing.
+    fn end(&mut self, problem: Option<Problem>) -> Vec<Effect> {
+        let effects = self.leave();
+        if let (Place::Door { arrival, .. }, Some(_)) = (&mut self.place, &problem) {
+            *arrival = Arrival::Refused;
+        }
+        self.problem = problem;
+        effects
+    }
+
+    fn fail(&mut self, problem: Problem) -> Vec<Effect> {
+        self.problem = Some(problem);
+        vec![]
+    }
+
+    fn retry(&mut self) -> Vec<Effect> {
+        match self.problem.take() {
+            Some(Problem::Media(problem)) => self.in_call(|call| {
+                let mut effects = vec![];
+                if includes(problem.device, Device::Microphone) {
+                    call.microphone.wanted = true;
+                    effects.push(Effect::SetMicrophone(true));
+                }
+                if includes(problem.device, Device::Camera) {
+                    call.camera.wanted = true;
+                    effects.push(Effect::SetCamera(true));
+                }
+                effects
+            }),
+            _ => vec![],
+        }
+    }
+
+    fn in_call(&mut self, change: impl FnOnce(&mut Call) -> Vec<Effect>) -> Vec<Effect> {
+        match &mut self.place {
+            Place::Call { call, .. } => change(call),
+            Place::Start | Place::Door { .. } => vec![],
+        }
+    }
+
+    fn room_says(&mut self, now: f64, event: &RoomEvent) -> Vec<Effect> {
+        match event {
+            RoomEvent::MediaProblem(problem) => {
+                self.problem = Some(Problem::Media(problem.clone()));
+                let device = problem.device;
+                self.in_call(|call| {
+                    call.microphone.wanted &= !includes(device, Device::Microphone);
+                    call.camera.wanted &= !includes(device, Device::Camera);
+                    vec![]
+                })
+            }
+            RoomEvent::LocalMedia { microphone, camera } => {
+                if let Some(Problem::Media(problem)) = &self.problem {
+                    let solved = (*microphone || !includes(problem.device, Device::Microphone))
+                        && (*camera || !includes(problem.device, Device::Camera));
+                    if solved {
+                        self.problem = None;
+                    }
+                }
+                self.in_call(|call| {
+                    call.microphone.set(*microphone);
+                    call.camera.set(*camera);
+                    vec![]
+                })
+            }
+            RoomEvent::Ended(EndReason::Left) => self.end(None),
+            RoomEvent::Ended(EndReason::ServerAway) => self.end(Some(Problem::ServerAway)),
+            RoomEvent::Ended(EndReason::Refused(error)) => {
+                self.end(Some(Problem::Refused(error.code, error.message.clone())))
+            }
+            event => self.in_call(|call| {
+                call.hear(now, event);
+                vec![]
+            }),
+        }
+    }
+}
+
+fn includes(devices: Device, device: Device) -> bool {
+    devices == device || devices == Device::Both
+}
+
+impl Sent {
+    fn toggle(&mut self) -> bool {
+        self.wanted = !self.wanted;
+        self.wanted
+    }
+
+    fn set(&mut self, on: bool) {
+        self.on = on;
+        self.wanted |= on;
+    }
+}
+
+impl Call {
+    fn new() -> Self {
+        Self {
+            joined: false,
+            signaling: SignalingState::Connecting,
+            microphone: Sent { wanted: true, on: false },
+            camera: Sent { wanted: true, on: false },
+            others: vec![],
+            someone_left: false,
+            since: None,
+            silent: false,
+        }
+    }
+
+    fn hear(&mut self, now: f64, event: &RoomEvent) {
+        match event {
+            RoomEvent::Joined { .. } => self.joined = true,
+            RoomEvent::Signaling(signaling) => self.signaling = *signaling,
+            RoomEvent::PeerJoined { peer, name, .. } => self.other(peer).name.clone_from(name),
+            RoomEvent::PeerState { peer, state } => {
+                self.other(peer).state = *state;
+                if *state == PeerState::Connected {
+                    self.since.get_or_insert(now);
+                }
+            }
+            RoomEvent::PeerStream { peer, .. } => self.other(peer).stream = true,
+            RoomEvent::PeerMedia { peer, microphone, camera } => {
+                let other = self.other(peer);
+                other.microphone = *microphone;
+                other.camera = *camera;
+            }
+            RoomEvent::PeerLeft { peer, .. } => {
+                self.others.retain(|other| other.peer != *peer);
+                self.someone_left = true;
+                if self.others.is_empty() {
+                    self.since = None;
+                    self.silent = false;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The one with this id, who is here from now on if not before.
+    fn other(&mut self, peer: &PeerId) -> &mut Other {
+        let at = self.others.iter().position(|other| other.peer == *peer).unwrap_or_else(|| {
+            self.others.push(Other {
+                peer: peer.clone(),
+                name: None,
+                state: PeerState::Connecting,
+                stream: false,
+                // Until they say something else; those with the older dialect never do.
+                microphone: true,
+                camera: true,
+            });
+            self.others.len() - 1
+        });
+        &mut self.others[at]
+    }
+}

@@ -1,0 +1,295 @@
+//! What is shown for what is known: a [`State`] and a [`Language`] in, words and flags out.
+
+use madang::{Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, SignalingState};
+
+use crate::{
+    state::{Arrival, Call, Copied, Other, Place, Problem, State},
+    words::{Language, Word},
+};
+
+/// Everything the page shows.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    pub(crate) title: String,
+    pub(crate) call_state: CallState,
+    pub(crate) call_state_words: &'static str,
+    pub(crate) clock: Option<String>,
+    pub(crate) error: Option<ErrorView>,
+    pub(crate) copy_words: &'static str,
+    pub(crate) screen: Screen,
+}
+
+/// The screen, and what is on it.
+#[derive(Clone, Debug)]
+pub(crate) enum Screen {
+    Start,
+    Door(DoorView),
+    Call(CallView),
+}
+
+/// Before a room.
+#[derive(Clone, Debug)]
+pub(crate) struct DoorView {
+    pub(crate) room: RoomName,
+    pub(crate) note: Option<&'static str>,
+    pub(crate) lead: &'static str,
+    pub(crate) join: &'static str,
+}
+
+/// In a room.
+#[derive(Clone, Debug)]
+pub(crate) struct CallView {
+    pub(crate) room: RoomName,
+    /// Title and words while nobody else is here.
+    pub(crate) alone: Option<[&'static str; 2]>,
+    pub(crate) tiles: Vec<Tile>,
+    pub(crate) hear: bool,
+    pub(crate) muted: bool,
+    pub(crate) mute_tip: &'static str,
+    pub(crate) camera_off: bool,
+    pub(crate) camera_tip: &'static str,
+    /// What hides one's own picture.
+    pub(crate) own_veil: Option<&'static str>,
+}
+
+/// The place of another peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Tile {
+    pub(crate) peer: PeerId,
+    pub(crate) name: String,
+    /// What lies over the picture.
+    pub(crate) veil: Option<&'static str>,
+    /// The veil hides the picture rather than dims it.
+    pub(crate) hidden: bool,
+    pub(crate) microphone: bool,
+    pub(crate) microphone_words: &'static str,
+    pub(crate) camera: bool,
+    pub(crate) camera_words: &'static str,
+}
+
+/// An error with its next step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ErrorView {
+    pub(crate) code: &'static str,
+    pub(crate) what: String,
+    pub(crate) step: &'static str,
+    /// "Try again" makes sense here; at the door it is the way in.
+    pub(crate) retry: bool,
+}
+
+/// The state of the call, as `data-state` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallState {
+    /// Not in a call.
+    Idle,
+    /// On the way to the server.
+    Connecting,
+    /// Alone in the room.
+    Waiting,
+    /// Somebody is there; no media yet.
+    Calling,
+    /// Media flows.
+    Connected,
+    /// Media is being restored.
+    Reconnecting,
+    /// Media flows; the server is away.
+    ServerAway,
+    /// Alone again.
+    Left,
+    /// The call is over.
+    Ended,
+}
+
+impl CallState {
+    /// The value of `data-state`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Connecting => "connecting",
+            Self::Waiting => "waiting",
+            Self::Calling => "calling",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::ServerAway => "server-away",
+            Self::Left => "left",
+            Self::Ended => "ended",
+        }
+    }
+
+    fn word(self) -> Option<Word> {
+        match self {
+            Self::Idle => None,
+            Self::Connecting => Some(Word::Connecting),
+            Self::Waiting => Some(Word::Waiting),
+            Self::Calling => Some(Word::Calling),
+            Self::Connected => Some(Word::Connected),
+            Self::Reconnecting => Some(Word::Reconnecting),
+            Self::ServerAway => Some(Word::ServerAway),
+            Self::Left => Some(Word::Left),
+            Self::Ended => Some(Word::Ended),
+        }
+    }
+
+    fn of(place: &Place) -> Self {
+        let call = match place {
+            Place::Start | Place::Door { arrival: Arrival::Fresh, .. } => return Self::Idle,
+            Place::Door { .. } => return Self::Ended,
+            Place::Call { call, .. } => call,
+        };
+        let any = |state| call.others.iter().any(|other| other.state == state);
+        let server_away = call.signaling == SignalingState::Reconnecting;
+        match () {
+            () if any(PeerState::Reconnecting) => Self::Reconnecting,
+            () if any(PeerState::Connected) && server_away => Self::ServerAway,
+            () if any(PeerState::Connected) => Self::Connected,
+            () if !call.joined || server_away => Self::Connecting,
+            () if !call.others.is_empty() => Self::Calling,
+            () if call.someone_left => Self::Left,
+            () => Self::Waiting,
+        }
+    }
+}
+
+impl View {
+    /// What `state` looks like at `now`.
+    pub(crate) fn of(state: &State, language: Language, now: f64) -> Self {
+        let call_state = CallState::of(&state.place);
+        let call_state_words = call_state.word().map_or("", |word| language.say(word));
+        let (room, since, screen) = match &state.place {
+            Place::Start => (None, None, Screen::Start),
+            Place::Door { room, arrival } => (Some(room), None, Screen::Door(door(room, *arrival, language))),
+            Place::Call { room, call } => {
+                (Some(room), call.since, Screen::Call(call_view(room, call, call_state, language)))
+            }
+        };
+        let words = Some(call_state_words).filter(|words| !words.is_empty());
+        let parts: Vec<&str> = words.into_iter().chain(room.map(RoomName::as_str)).chain(["Madang"]).collect();
+        Self {
+            title: parts.join(" · "),
+            call_state,
+            call_state_words,
+            clock: since.map(|since| clock(now - since)),
+            error: state.problem.as_ref().map(|problem| ErrorView::of(problem, language)),
+            copy_words: language.say(match state.copied {
+                None => Word::CopyLink,
+                Some(Copied::Yes) => Word::Copied,
+                Some(Copied::Selected) => Word::CopyByHand,
+            }),
+            screen,
+        }
+    }
+}
+
+fn door(room: &RoomName, arrival: Arrival, language: Language) -> DoorView {
+    let (note, join) = match arrival {
+        Arrival::Fresh => (None, Word::Join),
+        Arrival::Left => (Some(language.say(Word::YouLeft)), Word::JoinAgain),
+        Arrival::Refused => (None, Word::TryAgain),
+    };
+    DoorView { room: room.clone(), note, lead: language.say(Word::DoorLead), join: language.say(join) }
+}
+
+fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language) -> CallView {
+    let alone = call.others.is_empty().then(|| match state {
+        CallState::Left => [Word::LeftTitle, Word::LeftWords],
+        CallState::Connecting => [Word::Connecting, Word::AloneWords],
+        _ => [Word::AloneTitle, Word::AloneWords],
+    });
+    let own_veil = match (call.camera.on, call.camera.wanted) {
+        (true, _) => None,
+        (false, true) => Some(Word::YourCameraStarting),
+        (false, false) => Some(Word::YourCameraOff),
+    };
+    CallView {
+        room: room.clone(),
+        alone: alone.map(|words| words.map(|word| language.say(word))),
+        tiles: call.others.iter().map(|other| tile(other, language)).collect(),
+        hear: call.silent,
+        muted: !call.microphone.wanted,
+        mute_tip: language.say(if call.microphone.wanted { Word::MuteTip } else { Word::UnmuteTip }),
+        camera_off: !call.camera.wanted,
+        camera_tip: language.say(if call.camera.wanted { Word::CameraOffTip } else { Word::CameraOnTip }),
+        own_veil: own_veil.map(|word| language.say(word)),
+    }
+}
+
+fn tile(other: &Other, language: Language) -> Tile {
+    let veil = match other.state {
+        PeerState::Connecting => Some(Word::TheyConnect),
+        PeerState::Reconnecting => Some(Word::TheyReconnect),
+        PeerState::Connected if !other.camera => Some(Word::TheirCameraOff),
+        PeerState::Connected => None,
+    };
+    let (microphone_words, camera_words) = (
+        if other.microphone { Word::TheirMicIsOn } else { Word::TheirMicIsOff },
+        if other.camera { Word::TheirCameraIsOn } else { Word::TheirCameraIsOff },
+    );
+    Tile {
+        peer: other.peer.clone(),
+        name: other.name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        veil: veil.map(|word| language.say(word)),
+        hidden: !other.camera || !other.stream,
+        microphone: other.microphone,
+        microphone_words: language.say(microphone_words),
+        camera: other.camera,
+        camera_words: language.say(camera_words),
+    }
+}
+
+impl ErrorView {
+    fn of(problem: &Problem, language: Language) -> Self {
+        let plain = |code, what, step| Self {
+            code,
+            what: language.say(what).to_owned(),
+            step: language.say(step),
+            retry: false,
+        };
+        let named = |code, what, name: &str, step| Self { what: language.fill(what, name), ..plain(code, what, step) };
+        match problem {
+            Problem::Media(problem) => Self { retry: can_retry(problem), ..media(problem, language) },
+            Problem::Refused(code, message) => match code {
+                ErrorCode::RoomFull => plain("room-full", Word::RoomFull, Word::RoomFullStep),
+                ErrorCode::Replaced => plain("replaced", Word::Replaced, Word::ReplacedStep),
+                ErrorCode::InvalidRoom => plain("invalid-room", Word::InvalidRoom, Word::InvalidRoomStep),
+                ErrorCode::Stopping => plain("server-away", Word::Stopping, Word::StoppingStep),
+                ErrorCode::UnsupportedVersion => plain("failed", Word::OldPage, Word::OldPageStep),
+                _ => named("failed", Word::Failed, message, Word::FailedStep),
+            },
+            Problem::ServerAway => plain("server-away", Word::ServerGone, Word::ServerGoneStep),
+            Problem::InvalidRoom => plain("invalid-room", Word::InvalidRoom, Word::InvalidRoomStep),
+            Problem::OtherServer(host) => named("invalid-room", Word::OtherServer, host, Word::OtherServerStep),
+            Problem::Failed(message) => named("failed", Word::Failed, message, Word::FailedStep),
+        }
+    }
+}
+
+fn can_retry(problem: &MediaProblem) -> bool {
+    problem.kind != MediaProblemKind::InsecureOrigin
+}
+
+fn media(problem: &MediaProblem, language: Language) -> ErrorView {
+    let (code, what, step) = match problem.kind {
+        MediaProblemKind::Denied => ("denied", Word::Denied, Word::DeniedStep),
+        MediaProblemKind::Busy => ("busy", Word::Busy, Word::BusyStep),
+        MediaProblemKind::NotFound => ("no-device", Word::NoDevice, Word::NoDeviceStep),
+        MediaProblemKind::InsecureOrigin => ("insecure", Word::Insecure, Word::InsecureStep),
+        MediaProblemKind::Ended => ("no-device", Word::DeviceEnded, Word::DeviceEndedStep),
+        _ => ("failed", Word::DeviceFailed, Word::DeviceFailedStep),
+    };
+    let device = match problem.device {
+        Device::Microphone => Word::Microphone,
+        Device::Camera => Word::Camera,
+        Device::Both => Word::CameraAndMicrophone,
+    };
+    ErrorView { code, what: language.fill(what, language.say(device)), step: language.say(step), retry: false }
+}
+
+/// `4:07`, or `1:04:07` from an hour on.
+fn clock(milliseconds: f64) -> String {
+    let seconds = (milliseconds / 1000.0).max(0.0) as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        hours => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
+}
