@@ -1,0 +1,149 @@
+//! Flags and environment of `madang-server`.
+
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+
+use axum::http::HeaderValue;
+use clap::Parser;
+use madang_protocol::limits;
+
+use crate::limits::Rates;
+
+const AFTER_HELP: &str = "\
+Every flag can be given in the environment instead, as MADANG_ and its name: MADANG_LISTEN=[::]:8080.
+
+Browsers give camera and microphone only to pages on https or on localhost, so on another machine
+this server needs a certificate in front of it.";
+
+/// One small server for video calls: the page and the signaling.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "madang-server", version, about, after_help = AFTER_HELP)]
+pub struct Config {
+    /// Where to listen. Port 0 takes a free one; the first line of output says which.
+    #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
+    pub listen: SocketAddr,
+
+    /// Serve the page from this folder instead of the one inside the program.
+    #[arg(long, env = "MADANG_WWW", value_name = "DIR")]
+    pub www: Option<PathBuf>,
+
+    /// Let pages of this origin use the server and its SDK, as in https://example.org; `*` lets
+    /// every page. Can be given more than once (in the environment: separated by commas).
+    #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub allow_origin: Vec<Origin>,
+
+    /// How many people one room holds.
+    #[arg(long, env = "MADANG_ROOM_CAPACITY", value_name = "N", default_value_t = default_capacity())]
+    pub room_capacity: NonZeroUsize,
+
+    /// How long the seat of a person who lost the connection is kept, in seconds.
+    #[arg(long, env = "MADANG_GRACE", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub grace: Duration,
+
+    /// What to log: error, warn, info, debug or trace, or by module as in `madang_server=debug`.
+    #[arg(long, env = "MADANG_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+
+    /// How fast one socket may send.
+    #[arg(skip)]
+    pub rates: Rates,
+}
+
+impl Config {
+    /// The defaults, on a free port of this machine. For tests and programs that embed the server.
+    pub fn local() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            www: None,
+            allow_origin: Vec::new(),
+            room_capacity: default_capacity(),
+            grace: limits::GRACE,
+            log: "info".to_owned(),
+            rates: Rates::default(),
+        }
+    }
+}
+
+fn default_capacity() -> NonZeroUsize {
+    NonZeroUsize::new(limits::ROOM_CAPACITY).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A web origin, or `*` for every one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Every page.
+    Any,
+    /// Pages of this origin, in the form in which browsers send it.
+    Exactly(HeaderValue),
+}
+
+impl FromStr for Origin {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let host = host.ok_or("an origin begins with http:// or https://")?;
+        if host.is_empty() || host.contains(['/', '?', '#', ' ', '@']) {
+            return Err("an origin is a scheme, a host and maybe a port: https://example.org:8443, without a path");
+        }
+        HeaderValue::from_str(&text.to_ascii_lowercase()).map(Self::Exactly).map_err(|_| "not an origin")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(args: &[&str]) -> Result<Config, clap::Error> {
+        Config::try_parse_from(["madang-server"].iter().chain(args))
+    }
+
+    #[test]
+    fn the_command_is_sound() {
+        Config::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_read() {
+        let config = parse(&[
+            "--listen",
+            "[::1]:0",
+            "--grace",
+            "0.5",
+            "--room-capacity",
+            "8",
+            "--allow-origin",
+            "https://A.example:8443",
+            "--allow-origin",
+            "*",
+        ]);
+        let config = config.expect("valid flags");
+        assert_eq!(config.listen.port(), 0);
+        assert_eq!(config.grace, Duration::from_millis(500));
+        assert_eq!(config.room_capacity.get(), 8);
+        let origin = HeaderValue::from_static("https://a.example:8443");
+        assert_eq!(config.allow_origin, [Origin::Exactly(origin), Origin::Any]);
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for wrong in [
+            ["--listen", "3000"],
+            ["--grace", "-1"],
+            ["--grace", "soon"],
+            ["--room-capacity", "0"],
+            ["--allow-origin", "example.org"],
+            ["--allow-origin", "https://example.org/page"],
+        ] {
+            assert!(parse(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a URL answers: the page, the SDK, the Socket.IO client's script, the Socket.IO endpoint
+//! and `/healthz`, each with the headers that make it safe and quick to load.
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
+};
+use tower::ServiceExt;
+use tower_http::{
+    cors::{AllowOrigin, Any, CorsLayer},
+    services::ServeDir,
+};
+
+use crate::{
+    assets,
+    config::{Config, Origin},
+};
+
+/// Only this origin, no third party, no inline script; wasm may compile, media and Blobs may play.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+     connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; font-src 'self'; \
+     worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
+const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capture=(self), \
+     speaker-selection=(self), screen-wake-lock=(self), fullscreen=(self), picture-in-picture=(self)";
+/// The names of these files contain their content's hash.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// May be kept, must be asked for: an unchanged file answers 304.
+const REVALIDATE: &str = "no-cache";
+
+/// Everything the server answers over HTTP.
+pub(crate) fn router(config: &Config, socket_io: MethodRouter) -> Router {
+    let cors = cors(&config.allow_origin);
+    let site = Site { folder: config.www.as_ref().map(ServeDir::new) };
+    let socket_io = socket_io.layer(cors.clone());
+    let sdk = Router::new().route("/sdk/{*path}", get(file)).layer(cors.clone());
+    let scripts = Router::new().route("/socket.io/{script}", get(script)).layer(cors);
+    Router::new()
+        .route("/", get(page))
+        .route("/r/{room}", get(page))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/socket.io/", socket_io.clone().with_state(()))
+        .route("/socket.io", socket_io.with_state(()))
+        .merge(sdk)
+        .merge(scripts)
+        .fallback(get(file))
+        .with_state(site)
+        .layer(middleware::map_response(no_sniffing))
+}
+
+/// Where the page's files come from.
+#[derive(Clone, Debug)]
+struct Site {
+    /// `None` is inside the program.
+    folder: Option<ServeDir>,
+}
+
+impl Site {
+    async fn get(self, path: &str, request: Request) -> Response {
+        match self.folder {
+            None => assets::find(path).map_or_else(not_found, |asset| asset.response(request.headers())),
+            Some(folder) => match path.parse::<Uri>() {
+                Ok(uri) => {
+                    let (mut parts, _) = request.into_parts();
+                    parts.uri = uri;
+                    let request = Request::from_parts(parts, Body::empty());
+                    folder.oneshot(request).await.into_response()
+                }
+                Err(_) => not_found(),
+            },
+        }
+    }
+}
+
+async fn page(State(site): State<Site>, request: Request) -> Response {
+    let mut response = site.get("/index.html", request).await;
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::CACHE_CONTROL, REVALIDATE),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn file(State(site): State<Site>, request: Request) -> Response {
+    let path = request.uri().path().to_owned();
+    if path == "/index.html" {
+        return page(State(site), request).await;
+    }
+    let caching = if path.starts_with("/assets/") { IMMUTABLE } else { REVALIDATE };
+    let mut response = site.get(&path, request).await;
+    if !response.status().is_client_error() {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    }
+    response
+}
+
+/// The Socket.IO client, where pages expect it. Always from inside the program.
+async fn script(request: Request) -> Response {
+    let Some(asset) = assets::find(request.uri().path()) else { return not_found() };
+    let mut response = asset.response(request.headers());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
+    response
+}
+
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response()
+}
+
+async fn no_sniffing(mut response: Response) -> Response {
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Lets pages of the allowed origins read what the server says.
+fn cors(allowed: &[Origin]) -> CorsLayer {
+    let exactly = allowed.iter().filter_map(|origin| match origin {
+        Origin::Any => None,
+        Origin::Exactly(origin) => Some(origin.clone()),
+    });
+    let origins = if allowed.contains(&Origin::Any) { AllowOrigin::any() } else { AllowOrigin::list(exactly) };
+    CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any)
+}

@@ -1,0 +1,417 @@
+//! Carries events between Socket.IO sockets and [`Rooms`]. Thin: what is decided is decided in
+//! [`crate::room`], [`crate::tutorial`] and [`crate::payload`].
+//!
+//! Events of one socket are handled in the order in which they came, inside the library's call
+//! (its own handlers are spawned and may overtake each other). Joining and telling everybody
+//! happens under one lock.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::routing::{MethodRouter, any_service};
+use madang_protocol::{
+    Body, DescriptionType, Dialect, ErrorCode, Generation, IceServer, Join, JoinReply, Joined, LeaveReason, Limits,
+    Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
+    tutorial as dialect,
+};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use socketioxide::{
+    ParserConfig, SocketIo,
+    adapter::LocalAdapter,
+    extract::{AckSender, SocketRef},
+    handler::{ConnectHandler, DisconnectHandler, FromMessageParts, MessageHandler, Value},
+    socket::{DisconnectReason, Socket},
+};
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    client::{Client, Inbound, Seat, State},
+    config::Config,
+    limits::{self, Rates},
+    payload::{self, Event, TutorialEvent},
+    room::{Notice, Rooms, Route, Time, Welcome, What},
+    transport,
+    tutorial::{Bridge, Said},
+};
+
+/// About what an event adds to the text that it passes on.
+const ENVELOPE_BYTES: usize = 128;
+
+/// The signaling of one server.
+#[derive(Debug)]
+pub(crate) struct Signaling {
+    rooms: Mutex<Rooms<Client>>,
+    /// Wakes [`Signaling::keep_seats`] when a seat is kept.
+    seat_kept: Notify,
+    started: Instant,
+    grace: Duration,
+    rates: Rates,
+}
+
+impl Signaling {
+    /// The signaling, its sockets, and the route they connect to.
+    pub(crate) fn new(config: &Config) -> (Arc<Self>, SocketIo, MethodRouter) {
+        let signaling = Arc::new(Self {
+            rooms: Mutex::new(Rooms::new(config.room_capacity.get(), config.grace)),
+            seat_kept: Notify::new(),
+            started: Instant::now(),
+            grace: config.grace,
+            rates: config.rates,
+        });
+        let (service, io) = SocketIo::builder()
+            .req_path("/socket.io")
+            .connect_timeout(limits::CONNECT_WITHIN)
+            .max_buffer_size(limits::QUEUED_MESSAGES)
+            .max_payload(wire::MESSAGE_BYTES as u64)
+            .ws_max_message_size(wire::MESSAGE_BYTES)
+            .ws_max_frame_size(wire::MESSAGE_BYTES)
+            .ws_read_buffer_size(limits::WEBSOCKET_READ_BYTES)
+            .with_parser(ParserConfig::common().max_incoming_binaries(0))
+            .build_svc();
+        // A middleware runs before the client is told that it is connected, so its first event
+        // finds the handlers.
+        let prepare = {
+            let signaling = signaling.clone();
+            move |socket: SocketRef| {
+                let state = Arc::new(State::new(&socket, signaling.rates, signaling.now()));
+                let events = Events { signaling, state };
+                socket.on_disconnect(events.clone());
+                socket.on_fallback(events);
+                std::future::ready(Ok::<_, Infallible>(()))
+            }
+        };
+        io.ns("/", (async || {}).with(prepare));
+        (signaling, io, any_service(transport::Attach::new(service)))
+    }
+
+    /// Gives up kept seats when their time comes. Never ends.
+    pub(crate) async fn keep_seats(self: Arc<Self>) {
+        loop {
+            let next = self.rooms().next_expiry();
+            match next {
+                None => self.seat_kept.notified().await,
+                Some(at) => {
+                    tokio::time::sleep_until(self.started + at).await;
+                    let mut rooms = self.rooms();
+                    deliver(rooms.expire(self.now()));
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        self.started.elapsed()
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Rooms<Client>> {
+        lock(&self.rooms)
+    }
+
+    /// Handles one event of a socket.
+    fn receive(&self, client: &Client, value: &Value, ack: AckSender, wants_ack: bool) {
+        let Value::Str(text, None) = value else { return };
+        let inbound = &mut *lock(&client.state.inbound);
+        let now = self.now();
+        if !inbound.admits(now, text.len()) {
+            return self.cut_off(client, inbound);
+        }
+        let mut ack = wants_ack.then_some(ack);
+        let Err(error) = payload::read(text).and_then(|event| self.handle(client, inbound, event, &mut ack)) else {
+            return;
+        };
+        tracing::debug!(socket = %client.socket.id, code = ?error.code, "refused");
+        if error.code == ErrorCode::BadMessage && !inbound.admits_malformed(now) {
+            return self.cut_off(client, inbound);
+        }
+        match ack {
+            Some(ack) => answer(client, ack, &Reply::<()>::Error(error)),
+            None => client.refuse(&error),
+        }
+    }
+
+    fn handle(
+        &self,
+        client: &Client,
+        inbound: &mut Inbound,
+        event: Event<'_>,
+        ack: &mut Option<AckSender>,
+    ) -> Result<(), WireError> {
+        match event {
+            Event::Signal(signal) => self.signal(client, inbound, signal),
+            Event::Tutorial(kind, payload, room) => self.tutorial_event(client, inbound, kind, payload, &room),
+            Event::Join(join) => self.join(client, inbound, *join, ack),
+            Event::JoinTutorial(room) => self.join_tutorial(client, inbound, room),
+            Event::Leave => {
+                if let Some(seat) = inbound.seat.take() {
+                    deliver(self.rooms().leave(&seat.room, &seat.peer, client, LeaveReason::Left));
+                }
+                Ok(())
+            }
+            Event::IceServers => {
+                if let Some(ack) = ack.take() {
+                    answer(client, ack, &Reply::Ok(Vec::<IceServer>::new()));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn join(
+        &self,
+        client: &Client,
+        inbound: &mut Inbound,
+        join: Join,
+        ack: &mut Option<AckSender>,
+    ) -> Result<(), WireError> {
+        if ack.is_none() {
+            return Err(WireError::new(ErrorCode::BadMessage, "join is answered by an acknowledgement: ask for one"));
+        }
+        let Join { room, secret, instance, generation, name, .. } = join;
+        let peer = Peer { peer: peer_id(&secret), instance, generation, name, dialect: Dialect::Native };
+        let own = peer.peer.clone();
+        self.enter(client, inbound, room, peer, |welcome| {
+            let limits = Limits {
+                capacity: welcome.capacity,
+                message_bytes: wire::MESSAGE_BYTES,
+                grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            };
+            let peers = std::mem::take(&mut welcome.others);
+            let joined = Joined { peer: own, peers, ice_servers: Vec::new(), expires: None, limits };
+            if let Some(ack) = ack.take() {
+                answer(client, ack, &JoinReply::Ok(joined));
+            }
+        })
+    }
+
+    fn join_tutorial(&self, client: &Client, inbound: &mut Inbound, room: RoomName) -> Result<(), WireError> {
+        if inbound.seat.as_ref().is_some_and(|seat| seat.dialect == Dialect::Tutorial && seat.room == room) {
+            return Ok(());
+        }
+        let mut random = [0; 20];
+        getrandom::fill(&mut random).map_err(|error| WireError::new(ErrorCode::Unknown, error.to_string()))?;
+        let [a, b, c, d, id @ ..] = random;
+        let generation = Generation::first(u32::from_be_bytes([a, b, c, d]));
+        let peer = PeerId::from_bits(id);
+        let peer = Peer { peer, instance: generation, generation, name: None, dialect: Dialect::Tutorial };
+        self.enter(client, inbound, room, peer, |_| ())
+    }
+
+    /// Takes a seat; `answer` tells the joiner. Under one lock, so that everybody hears of this
+    /// before anything that the joiner says, and of two that join at once each pair has one that
+    /// hears of the other.
+    fn enter(
+        &self,
+        client: &Client,
+        inbound: &mut Inbound,
+        room: RoomName,
+        peer: Peer,
+        answer: impl FnOnce(&mut Welcome<Client>),
+    ) -> Result<(), WireError> {
+        let (id, dialect) = (peer.peer.clone(), peer.dialect);
+        let mut rooms = self.rooms();
+        let mut welcome = rooms.join(&room, peer, client.clone())?;
+        tracing::debug!(room = %room, peer = %id, ?dialect, others = welcome.others.len(), "joined");
+        answer(&mut welcome);
+        deliver(welcome.notices);
+        if let Some(before) = inbound.seat.take()
+            && (before.room != room || before.peer != id)
+        {
+            deliver(rooms.leave(&before.room, &before.peer, client, LeaveReason::Left));
+        }
+        inbound.seat = Some(Seat { room, peer: id, dialect });
+        match welcome.replaced {
+            Some(replaced) if replaced.same_page => replaced.socket.end_quietly(),
+            Some(replaced) => replaced.socket.end(ErrorCode::Replaced),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn signal(&self, client: &Client, inbound: &Inbound, signal: SignalTo<&RawValue>) -> Result<(), WireError> {
+        let seat = inbound.seat.as_ref().ok_or(ErrorCode::NotJoined)?;
+        if seat.dialect == Dialect::Tutorial {
+            return Err(other_dialect());
+        }
+        let mut rooms = self.rooms();
+        match rooms.route(&seat.room, &seat.peer, client, signal.to.as_str())? {
+            Route::Away => {}
+            Route::Direct(to) => {
+                let to = to.clone();
+                drop(rooms);
+                let SignalTo { epoch, seq, body, .. } = signal;
+                let signal = SignalFrom { from: seat.peer.clone(), epoch, seq, body };
+                to.emit(event::SIGNAL, &signal, body.get().len() + ENVELOPE_BYTES);
+            }
+            Route::Translated(to, bridge) => {
+                let SignalTo { to: peer, epoch, seq, body } = signal;
+                let body: Body = parsed(body)?;
+                for said in bridge.to_page(SignalTo { to: peer, epoch, seq, body }) {
+                    if let Some(to) = to {
+                        say(to, said);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn tutorial_event(
+        &self,
+        client: &Client,
+        inbound: &Inbound,
+        kind: TutorialEvent,
+        payload: &RawValue,
+        room: &str,
+    ) -> Result<(), WireError> {
+        let seat = inbound.seat.as_ref().ok_or(ErrorCode::NotJoined)?;
+        if seat.dialect == Dialect::Native {
+            return Err(other_dialect());
+        }
+        if seat.room.as_str() != room {
+            return Err(WireError::new(ErrorCode::NotJoined, "this socket is in another room"));
+        }
+        let mut rooms = self.rooms();
+        match rooms.route_tutorial(&seat.room, &seat.peer, client)? {
+            None | Some(Route::Away) => {}
+            Some(Route::Direct(to)) => {
+                let to = to.clone();
+                drop(rooms);
+                to.emit(kind.name(), &(payload,), payload.get().len() + ENVELOPE_BYTES);
+            }
+            Some(Route::Translated(to, bridge)) => {
+                let said = read_said(kind, payload)?;
+                if !to.is_some_and(|to| say_natively(to, bridge, said)) {
+                    bridge.lose();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of a socket that sends too much.
+    fn cut_off(&self, client: &Client, inbound: &mut Inbound) {
+        if let Some(seat) = inbound.seat.take() {
+            deliver(self.rooms().leave(&seat.room, &seat.peer, client, LeaveReason::Removed));
+        }
+        client.end(ErrorCode::RateLimited);
+    }
+
+    /// The socket is gone.
+    fn dropped(&self, client: &Client) {
+        if let Some(seat) = lock(&client.state.inbound).seat.take() {
+            tracing::debug!(room = %seat.room, peer = %seat.peer, "socket lost");
+            deliver(self.rooms().dropped(self.now(), &seat.room, &seat.peer, client));
+            self.seat_kept.notify_one();
+        }
+    }
+}
+
+/// Handles what the library calls for one socket.
+#[derive(Clone)]
+struct Events {
+    signaling: Arc<Signaling>,
+    state: Arc<State>,
+}
+
+/// Marks the implementations below as ours among the library's for closures.
+enum Ours {}
+
+impl MessageHandler<LocalAdapter, Ours> for Events {
+    fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
+        let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
+        let client = Client { socket: SocketRef::from(socket), state: self.state.clone() };
+        self.signaling.receive(&client, &value, sender, ack.is_some());
+    }
+}
+
+impl DisconnectHandler<LocalAdapter, Ours> for Events {
+    fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
+        tracing::debug!(socket = %socket.id, %reason, "disconnected");
+        let client = Client { socket: SocketRef::from(socket.clone()), state: self.state.clone() };
+        self.signaling.dropped(&client);
+        defer(socket);
+    }
+}
+
+/// A panic elsewhere must not end the rooms: each method leaves them whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn deliver(notices: Vec<Notice<Client>>) {
+    for Notice { to, what } in notices {
+        match what {
+            What::PeerJoined(peer) => to.emit(event::PEER_JOINED, &peer, 2 * ENVELOPE_BYTES),
+            What::PeerLeft(left) => to.emit(event::PEER_LEFT, &left, ENVELOPE_BYTES),
+            What::Ready => say(&to, Said::Ready),
+        };
+    }
+}
+
+/// Says it in the tutorial's dialect.
+fn say(to: &Client, said: Said) -> bool {
+    match said {
+        // No arguments at all; `()` would be one, `null`.
+        Said::Ready => to.emit(dialect::READY, &[(); 0], ENVELOPE_BYTES),
+        Said::Description(description) => {
+            let name = match description.kind {
+                DescriptionType::Offer => dialect::OFFER,
+                DescriptionType::Answer => dialect::ANSWER,
+            };
+            to.emit(name, &description, description.sdp.len() + ENVELOPE_BYTES)
+        }
+        Said::Candidate(candidate) => {
+            to.emit(dialect::ICE_CANDIDATE, &candidate, candidate.candidate.len() + ENVELOPE_BYTES)
+        }
+    }
+}
+
+/// Says on a tutorial page's behalf what it said.
+fn say_natively(to: &Client, bridge: &mut Bridge, said: Said) -> bool {
+    let Some(signal) = bridge.to_native(said) else { return true };
+    let bytes = match &signal.body {
+        Body::Description { description, .. } => description.sdp.len(),
+        Body::Candidate { candidate, .. } => candidate.candidate.len(),
+        Body::EndOfCandidates { .. } | Body::Media { .. } => 0,
+    };
+    to.emit(event::SIGNAL, &signal, bytes + 2 * ENVELOPE_BYTES)
+}
+
+fn read_said(kind: TutorialEvent, payload: &RawValue) -> Result<Said, WireError> {
+    let said = match kind {
+        TutorialEvent::IceCandidate => return Ok(Said::Candidate(parsed(payload)?)),
+        TutorialEvent::Offer | TutorialEvent::Answer => parsed::<madang_protocol::Description>(payload)?,
+    };
+    if (said.kind == DescriptionType::Offer) == (kind == TutorialEvent::Offer) {
+        Ok(Said::Description(said))
+    } else {
+        Err(WireError::new(ErrorCode::BadMessage, "the description is of another type than the event"))
+    }
+}
+
+fn parsed<'a, T: serde::Deserialize<'a>>(value: &'a RawValue) -> Result<T, WireError> {
+    serde_json::from_str(value.get()).map_err(|error| WireError::new(ErrorCode::BadMessage, error.to_string()))
+}
+
+fn other_dialect() -> WireError {
+    WireError::new(ErrorCode::BadMessage, "this socket joined in the other dialect")
+}
+
+fn answer<T: serde::Serialize>(client: &Client, ack: AckSender, reply: &T) {
+    if let Err(error) = ack.send(reply) {
+        tracing::debug!(%error, "an answer did not fit");
+        client.end(ErrorCode::SlowReader);
+    }
+}
+
+/// The first half of the secret's SHA-256.
+fn peer_id(secret: &Secret) -> PeerId {
+    let hash = Sha256::digest(secret.bits());
+    let mut bits = [0; 16];
+    bits.copy_from_slice(&hash[..16]);
+    PeerId::from_bits(bits)
+}
