@@ -190,14 +190,9 @@ impl State {
     pub(crate) fn update(&mut self, now: f64, input: &Input) -> Vec<Effect> {
         match input {
             Input::Opened { route, inside } => self.opened(route, *inside),
-            Input::Make(room) => {
+            Input::Make(room) | Input::Enter(Typed::Room(room)) => {
                 self.go(Place::Door { room: room.clone(), arrival: Arrival::Fresh });
                 vec![Effect::Address(room.clone())]
-            }
-            Input::Enter(Typed::Room(room)) => {
-                let mut effects = vec![Effect::Address(room.clone())];
-                effects.extend(self.enter(room.clone()));
-                effects
             }
             Input::Enter(Typed::OtherServer(host)) => self.fail(Problem::OtherServer(host.clone())),
             Input::Enter(Typed::Invalid) => self.fail(Problem::InvalidRoom),
@@ -436,3 +431,7 @@ impl Call {
         &mut self.others[at]
     }
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

@@ -94,7 +94,7 @@ pub(crate) enum CallState {
     Reconnecting,
     /// Media flows; the server is away.
     ServerAway,
-    /// Alone again.
+    /// Alone again: a kind of waiting, in other words.
     Left,
     /// The call is over.
     Ended,
@@ -106,12 +106,11 @@ impl CallState {
         match self {
             Self::Idle => "idle",
             Self::Connecting => "connecting",
-            Self::Waiting => "waiting",
+            Self::Waiting | Self::Left => "waiting",
             Self::Calling => "calling",
             Self::Connected => "connected",
             Self::Reconnecting => "reconnecting",
             Self::ServerAway => "server-away",
-            Self::Left => "left",
             Self::Ended => "ended",
         }
     }
@@ -293,3 +292,7 @@ fn clock(milliseconds: f64) -> String {
         hours => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
+
+#[cfg(test)]
+#[path = "view_tests.rs"]
+mod tests;

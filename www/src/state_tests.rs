@@ -1,0 +1,211 @@
+//! What each input does, from the start to a call and back.
+
+use madang::{Dialect, ErrorCode, LeaveReason, MediaProblemKind, WireError};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::*;
+
+fn room() -> RoomName {
+    "quiet-river-427".parse().expect("a room name")
+}
+
+fn peer(number: u8) -> PeerId {
+    PeerId::from_bits([number; 16])
+}
+
+/// Takes inputs one by one, a second apart, and returns the last one's effects.
+fn after(state: &mut State, inputs: impl IntoIterator<Item = Input>) -> Vec<Effect> {
+    let inputs = inputs.into_iter().enumerate();
+    inputs.map(|(second, input)| state.update(second as f64 * 1000.0, &input)).last().unwrap_or_default()
+}
+
+fn at_the_door(now: bool, inside: bool) -> (State, Vec<Effect>) {
+    let mut state = State::new();
+    let effects = after(&mut state, [Input::Opened { route: Route::Room { room: room(), now }, inside }]);
+    (state, effects)
+}
+
+fn in_a_call(events: impl IntoIterator<Item = RoomEvent>) -> State {
+    let (mut state, _) = at_the_door(true, false);
+    after(&mut state, events.into_iter().map(Input::Room));
+    state
+}
+
+fn call(state: &State) -> &Call {
+    match &state.place {
+        Place::Call { call, .. } => call,
+        place => panic!("not in a call: {place:?}"),
+    }
+}
+
+fn arrival(state: &State) -> Arrival {
+    match &state.place {
+        Place::Door { arrival, .. } => *arrival,
+        place => panic!("not at a door: {place:?}"),
+    }
+}
+
+fn someone_joins(number: u8) -> RoomEvent {
+    RoomEvent::PeerJoined { peer: peer(number), name: None, dialect: Dialect::Native }
+}
+
+fn problem(device: Device) -> MediaProblem {
+    MediaProblem { device, kind: MediaProblemKind::Denied, message: String::new() }
+}
+
+#[test]
+fn a_room_link_asks_for_nothing_before_join() {
+    let (mut state, effects) = at_the_door(false, false);
+    assert_eq!(effects, [Effect::ReturnOnReload(false)]);
+    assert_eq!(arrival(&state), Arrival::Fresh);
+    assert_eq!(after(&mut state, [Input::Join]), [Effect::ReturnOnReload(true), Effect::Open(room())]);
+    assert!(!call(&state).joined);
+}
+
+#[test]
+fn join_now_and_a_reload_inside_go_in_at_once() {
+    for (now, inside) in [(true, false), (false, true)] {
+        let (state, effects) = at_the_door(now, inside);
+        assert_eq!(effects, [Effect::ReturnOnReload(true), Effect::Open(room())]);
+        call(&state);
+    }
+}
+
+#[test]
+fn a_made_room_and_a_typed_one_lead_to_the_door() {
+    for input in [Input::Make(room()), Input::Enter(Typed::Room(room()))] {
+        let mut state = State::new();
+        assert_eq!(after(&mut state, [input]), [Effect::Address(room())]);
+        assert_eq!(arrival(&state), Arrival::Fresh);
+    }
+}
+
+#[test]
+fn what_cannot_be_entered_is_said_where_it_was_typed() {
+    let mut state = State::new();
+    assert_eq!(after(&mut state, [Input::Enter(Typed::Invalid)]), []);
+    assert_eq!(state.problem, Some(Problem::InvalidRoom));
+    assert!(matches!(state.place, Place::Start));
+    after(&mut state, [Input::Dismiss]);
+    assert_eq!(state.problem, None);
+    after(&mut state, [Input::Opened { route: Route::Invalid, inside: false }]);
+    assert_eq!(state.problem, Some(Problem::InvalidRoom));
+}
+
+#[test]
+fn leaving_closes_and_offers_the_way_back() {
+    let mut state = in_a_call([]);
+    assert_eq!(after(&mut state, [Input::Leave]), [Effect::Close, Effect::ReturnOnReload(false)]);
+    assert_eq!(arrival(&state), Arrival::Left);
+    assert_eq!(after(&mut state, [Input::Join]), [Effect::ReturnOnReload(true), Effect::Open(room())]);
+}
+
+#[test]
+fn a_page_that_goes_away_leaves_and_a_reload_still_returns() {
+    let mut state = in_a_call([]);
+    assert_eq!(after(&mut state, [Input::PageHidden]), [Effect::Close]);
+    assert_eq!(arrival(&state), Arrival::Left);
+    assert_eq!(after(&mut state, [Input::PageHidden]), [], "nothing to close any more");
+}
+
+#[test]
+fn going_back_leaves_but_a_changed_fragment_does_not() {
+    let mut state = in_a_call([]);
+    let here = Route::Room { room: room(), now: false };
+    assert_eq!(after(&mut state, [Input::Opened { route: here, inside: false }]), []);
+    call(&state);
+    assert_eq!(after(&mut state, [Input::Opened { route: Route::Start, inside: false }]), [Effect::Close]);
+    assert!(matches!(state.place, Place::Start));
+}
+
+#[test]
+fn a_refused_call_is_back_at_the_door_with_the_reason() {
+    let mut state = in_a_call([RoomEvent::Ended(EndReason::Refused(WireError::from(ErrorCode::RoomFull)))]);
+    assert_eq!(arrival(&state), Arrival::Refused);
+    assert!(matches!(state.problem, Some(Problem::Refused(ErrorCode::RoomFull, _))));
+    after(&mut state, [Input::Join]);
+    assert_eq!(state.problem, None, "the next try begins without the old error");
+}
+
+#[test]
+fn buttons_answer_at_once_and_the_room_has_the_last_word() {
+    let mut state = in_a_call([]);
+    assert_eq!(after(&mut state, [Input::ToggleMicrophone]), [Effect::SetMicrophone(false)]);
+    assert!(!call(&state).microphone.wanted);
+    assert_eq!(after(&mut state, [Input::ToggleMicrophone]), [Effect::SetMicrophone(true)]);
+    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: true })]);
+    assert_eq!(after(&mut state, [Input::ToggleCamera]), [Effect::SetCamera(false)]);
+    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: false })]);
+    assert!(call(&state).microphone.on && !call(&state).camera.on && !call(&state).camera.wanted);
+}
+
+#[test]
+fn buttons_do_nothing_outside_a_call() {
+    let (mut state, _) = at_the_door(false, false);
+    assert_eq!(after(&mut state, [Input::ToggleMicrophone, Input::ToggleCamera, Input::Leave, Input::Hear]), []);
+    assert_eq!(arrival(&state), Arrival::Fresh);
+}
+
+#[test]
+fn a_refused_camera_is_off_and_can_be_tried_again() {
+    let mut state = in_a_call([RoomEvent::MediaProblem(problem(Device::Camera))]);
+    assert!(!call(&state).camera.wanted && call(&state).microphone.wanted);
+    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: false })]);
+    assert!(state.problem.is_some(), "the microphone does not solve it");
+    assert_eq!(after(&mut state, [Input::Retry]), [Effect::SetCamera(true)]);
+    assert!(call(&state).camera.wanted);
+    assert_eq!(state.problem, None);
+}
+
+#[test]
+fn a_problem_that_solved_itself_is_gone() {
+    let mut state = in_a_call([RoomEvent::MediaProblem(problem(Device::Both))]);
+    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: false })]);
+    assert!(state.problem.is_some());
+    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: true })]);
+    assert_eq!(state.problem, None);
+}
+
+#[test]
+fn who_leaves_is_gone_at_once_and_the_clock_starts_anew() {
+    let stream = JsValue::NULL.unchecked_into();
+    let mut state = in_a_call([
+        someone_joins(1),
+        RoomEvent::PeerStream { peer: peer(1), stream },
+        RoomEvent::PeerState { peer: peer(1), state: PeerState::Connected },
+        RoomEvent::PeerState { peer: peer(1), state: PeerState::Reconnecting },
+        RoomEvent::PeerState { peer: peer(1), state: PeerState::Connected },
+    ]);
+    assert_eq!(call(&state).since, Some(2000.0), "a reconnection does not restart the clock");
+    assert!(call(&state).others[0].stream);
+    after(&mut state, [Input::Room(RoomEvent::PeerLeft { peer: peer(1), reason: LeaveReason::Left })]);
+    assert!(call(&state).others.is_empty() && call(&state).someone_left);
+    assert_eq!(call(&state).since, None);
+}
+
+#[test]
+fn a_peer_is_there_once_however_often_it_is_told() {
+    let muted = RoomEvent::PeerMedia { peer: peer(1), microphone: false, camera: true };
+    let state = in_a_call([someone_joins(1), muted, someone_joins(1), someone_joins(2)]);
+    assert_eq!(call(&state).others.len(), 2);
+    assert!(!call(&state).others[0].microphone && call(&state).others[0].camera);
+}
+
+#[test]
+fn refused_sound_plays_silently_until_a_click() {
+    let mut state = in_a_call([someone_joins(1)]);
+    assert_eq!(after(&mut state, [Input::PlayRefused]), [Effect::PlaySilently]);
+    assert_eq!(after(&mut state, [Input::PlayRefused]), [], "no endless tries");
+    assert_eq!(after(&mut state, [Input::Hear]), [Effect::Hear]);
+    assert!(!call(&state).silent);
+}
+
+#[test]
+fn keys() {
+    assert!(matches!(Input::of_key("m", "KeyM"), Some(Input::ToggleMicrophone)));
+    assert!(matches!(Input::of_key("ㅡ", "KeyM"), Some(Input::ToggleMicrophone)));
+    assert!(matches!(Input::of_key("ㅍ", "KeyV"), Some(Input::ToggleCamera)));
+    assert!(matches!(Input::of_key("m", "Semicolon"), Some(Input::ToggleMicrophone)), "another layout");
+    assert!(Input::of_key("b", "KeyM").is_none());
+    assert!(Input::of_key("Escape", "Escape").is_none());
+}

@@ -1,0 +1,162 @@
+//! What the page shows for what it knows.
+
+use std::collections::HashSet;
+
+use madang::{Dialect, EndReason, LeaveReason, RoomEvent, WireError};
+use wasm_bindgen::{JsCast, JsValue};
+
+use super::*;
+use crate::{room_name::Route, state::Input};
+
+const LANGUAGES: [Language; 2] = [Language::English, Language::Korean];
+
+fn peer() -> PeerId {
+    PeerId::from_bits([1; 16])
+}
+
+/// In a call in which this happened, at the millisecond of the same number.
+fn in_a_call(events: impl IntoIterator<Item = RoomEvent>) -> State {
+    let mut state = State::new();
+    let room = "pond".parse().expect("a room name");
+    state.update(0.0, &Input::Opened { route: Route::Room { room, now: true }, inside: false });
+    for (millisecond, event) in events.into_iter().enumerate() {
+        state.update(millisecond as f64, &Input::Room(event));
+    }
+    state
+}
+
+fn english(state: &State) -> View {
+    View::of(state, Language::English, 0.0)
+}
+
+fn call_of(view: &View) -> &CallView {
+    match &view.screen {
+        Screen::Call(call) => call,
+        screen => panic!("not a call: {screen:?}"),
+    }
+}
+
+fn joined() -> RoomEvent {
+    RoomEvent::Joined { peer: PeerId::from_bits([9; 16]), capacity: 2 }
+}
+
+fn arrives() -> RoomEvent {
+    RoomEvent::PeerJoined { peer: peer(), name: None, dialect: Dialect::Native }
+}
+
+fn is(state: PeerState) -> RoomEvent {
+    RoomEvent::PeerState { peer: peer(), state }
+}
+
+fn goes() -> RoomEvent {
+    RoomEvent::PeerLeft { peer: peer(), reason: LeaveReason::Left }
+}
+
+#[test]
+fn every_state_of_a_call_has_its_name_and_its_words() {
+    let away = || RoomEvent::Signaling(SignalingState::Reconnecting);
+    for (events, name, words) in [
+        (vec![], "connecting", Word::Connecting),
+        (vec![joined()], "waiting", Word::Waiting),
+        (vec![joined(), arrives()], "calling", Word::Calling),
+        (vec![joined(), arrives(), is(PeerState::Connected)], "connected", Word::Connected),
+        (vec![joined(), arrives(), is(PeerState::Connected), away()], "server-away", Word::ServerAway),
+        (vec![joined(), arrives(), is(PeerState::Reconnecting), away()], "reconnecting", Word::Reconnecting),
+        (vec![joined(), away()], "connecting", Word::Connecting),
+        (vec![joined(), arrives(), goes()], "waiting", Word::Left),
+        (vec![joined(), RoomEvent::Ended(EndReason::Left)], "ended", Word::Ended),
+    ] {
+        let state = in_a_call(events);
+        for language in LANGUAGES {
+            let view = View::of(&state, language, 0.0);
+            assert_eq!((view.call_state.name(), view.call_state_words), (name, language.say(words)));
+            assert!(view.title.starts_with(view.call_state_words), "{}", view.title);
+        }
+    }
+    let start = english(&State::new());
+    assert_eq!((start.call_state.name(), start.title.as_str()), ("idle", "Madang"));
+}
+
+#[test]
+fn alone_shows_the_link_and_says_whether_somebody_left() {
+    let waiting = in_a_call([joined()]);
+    assert!(call_of(&english(&waiting)).alone.is_some());
+    let left = in_a_call([joined(), arrives(), goes()]);
+    assert_eq!(call_of(&english(&left)).alone.map(|[title, _]| title), Some("They have left"));
+    assert!(call_of(&english(&in_a_call([joined(), arrives()]))).alone.is_none());
+}
+
+#[test]
+fn a_picture_is_veiled_while_it_would_be_frozen_or_black() {
+    let stream = || RoomEvent::PeerStream { peer: peer(), stream: JsValue::NULL.unchecked_into() };
+    let camera = |camera| RoomEvent::PeerMedia { peer: peer(), microphone: true, camera };
+    for (events, veil, hidden) in [
+        (vec![arrives()], Some("Connecting…"), true),
+        (vec![arrives(), stream(), is(PeerState::Connected)], None, false),
+        (vec![arrives(), stream(), is(PeerState::Reconnecting)], Some("Restoring the picture…"), false),
+        (vec![arrives(), stream(), is(PeerState::Connected), camera(false)], Some("Their camera is off"), true),
+        (vec![arrives(), stream(), is(PeerState::Connected), camera(false), camera(true)], None, false),
+    ] {
+        let view = english(&in_a_call(events));
+        let tile = &call_of(&view).tiles[0];
+        assert_eq!((tile.veil, tile.hidden), (veil, hidden));
+    }
+}
+
+#[test]
+fn ones_own_picture_says_why_it_is_not_there() {
+    let media = |camera| RoomEvent::LocalMedia { microphone: true, camera };
+    assert_eq!(call_of(&english(&in_a_call([]))).own_veil, Some("Camera is starting…"));
+    assert_eq!(call_of(&english(&in_a_call([media(true)]))).own_veil, None);
+    let mut state = in_a_call([media(true)]);
+    state.update(0.0, &Input::ToggleCamera);
+    state.update(0.0, &Input::Room(media(false)));
+    let view = english(&state);
+    assert_eq!((call_of(&view).own_veil, call_of(&view).camera_off), (Some("Your camera is off"), true));
+}
+
+#[test]
+fn every_error_has_a_code_and_a_next_step() {
+    let media = |kind| Problem::Media(MediaProblem { device: Device::Both, kind, message: String::new() });
+    let refused = |code: ErrorCode| Problem::Refused(code, WireError::from(code).message);
+    let mut words = HashSet::new();
+    for (problem, code) in [
+        (media(MediaProblemKind::Denied), "denied"),
+        (media(MediaProblemKind::Busy), "busy"),
+        (media(MediaProblemKind::NotFound), "no-device"),
+        (media(MediaProblemKind::InsecureOrigin), "insecure"),
+        (media(MediaProblemKind::Ended), "no-device"),
+        (media(MediaProblemKind::Other), "failed"),
+        (refused(ErrorCode::RoomFull), "room-full"),
+        (refused(ErrorCode::Replaced), "replaced"),
+        (refused(ErrorCode::InvalidRoom), "invalid-room"),
+        (refused(ErrorCode::Stopping), "server-away"),
+        (refused(ErrorCode::UnsupportedVersion), "failed"),
+        (refused(ErrorCode::RateLimited), "failed"),
+        (Problem::ServerAway, "server-away"),
+        (Problem::OtherServer("else.example".to_owned()), "invalid-room"),
+        (Problem::Failed("why".to_owned()), "failed"),
+    ] {
+        for language in LANGUAGES {
+            let error = ErrorView::of(&problem, language);
+            assert_eq!(error.code, code, "{problem:?}");
+            assert!(!error.what.contains("{}") && !error.step.is_empty(), "{error:?}");
+            assert!(words.insert(error.what.clone()), "{problem:?} says the same as another: {}", error.what);
+        }
+    }
+}
+
+#[test]
+fn trying_again_is_offered_where_it_can_help() {
+    let media = |kind| Problem::Media(MediaProblem { device: Device::Camera, kind, message: String::new() });
+    assert!(ErrorView::of(&media(MediaProblemKind::Denied), Language::English).retry);
+    assert!(!ErrorView::of(&media(MediaProblemKind::InsecureOrigin), Language::English).retry);
+}
+
+#[test]
+fn the_clock_counts_from_the_connection() {
+    let state = in_a_call([joined(), arrives(), is(PeerState::Connected)]);
+    assert_eq!(View::of(&state, Language::English, 61_002.0).clock.as_deref(), Some("1:01"));
+    assert_eq!(english(&in_a_call([joined()])).clock, None);
+    assert_eq!([0.0, 59_999.0, 3_600_000.0, -5.0].map(clock), ["0:00", "0:59", "1:00:00", "0:00"]);
+}
