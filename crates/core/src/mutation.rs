@@ -37,6 +37,8 @@ pub enum Mutation {
     HearerSilent,
     /// The peer that was found in the reply offers as well, without waiting.
     BothOffer,
+    /// Both peers take the same numbers for the connections they open.
+    NumbersShared,
     /// The number of a connection is not looked at.
     ConnectionNumberIgnored,
     /// A connection is kept although the peer's page is another one.

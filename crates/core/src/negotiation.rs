@@ -117,6 +117,11 @@ impl Negotiation {
         matches!(self.running, Some((Task::MakeOffer | Task::MakeAnswer, _)))
     }
 
+    /// The local description is one the peer will never see.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.signaling == Signaling::HaveLocalOffer { stale: true }
+    }
+
     /// The candidates that come belong to an offer that was ignored.
     pub(crate) fn is_ignoring(&self) -> bool {
         self.ignoring

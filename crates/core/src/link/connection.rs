@@ -71,13 +71,16 @@ impl Connection {
         self.local_candidates.clear();
     }
 
-    /// `icecandidate`.
+    /// `icecandidate`. What the peer cannot use now is in the next description anyway.
     pub(crate) fn local_candidate(
         &mut self,
         candidate: Option<Candidate>,
         way: Option<&mut Way>,
         out: &mut VecDeque<Output>,
     ) {
+        if self.negotiation.is_stale() || way.as_ref().is_some_and(|way| !way.open) {
+            return;
+        }
         if !self.negotiation.is_describing() || broken(Mutation::CandidatesOvertake) {
             self.say(candidate_body(self.id, candidate), way, out);
         } else if candidate.is_some() {

@@ -397,7 +397,7 @@ impl Link {
     /// Opens the next connection and offers.
     fn open_next(&mut self, cx: &mut Context<'_>) {
         let next = self.last.saturating_add(1);
-        let own = next.is_multiple_of(2) == self.polite;
+        let own = next.is_multiple_of(2) == self.polite || broken(Mutation::NumbersShared);
         self.last = if own { next } else { next.saturating_add(1) };
         self.open(ConnectionId(self.last), true, cx).negotiation.offer_needed();
         if self.is_tutorial() {

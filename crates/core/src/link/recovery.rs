@@ -118,7 +118,11 @@ impl Recovery {
             return None;
         }
         self.lost = true;
-        if !able || broken(Mutation::NoRestart) {
+        if !able {
+            return None;
+        }
+        if broken(Mutation::NoRestart) {
+            self.at = None;
             return None;
         }
         if self.tries >= self.restarts {
