@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tower_http::cors::CorsLayer;
@@ -25,7 +27,12 @@ impl Files {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let origin = format!("http://{}", listener.local_addr()?);
-        let app = Router::new().fallback_service(ServeDir::new(folder)).layer(CorsLayer::permissive());
+        // Every browser asks for an icon, and reports an error when a page has none.
+        let icon = get(async || StatusCode::NO_CONTENT);
+        let app = Router::new()
+            .route("/favicon.ico", icon)
+            .fallback_service(ServeDir::new(folder))
+            .layer(CorsLayer::permissive());
         let task = tokio::spawn(async move { axum::serve(listener, app).await });
         Ok(Self { origin, task })
     }

@@ -22,6 +22,6 @@ pub mod until;
 
 pub use browser::{Browser, Devices, Setup};
 pub use files::Files;
-pub use page::{Page, Picture};
+pub use page::{Page, Picture, in_a_call};
 pub use server::{Room, Server};
 pub use stage::{Stage, scenario};

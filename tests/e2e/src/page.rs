@@ -44,6 +44,11 @@ struct Inner {
 /// draw several browsers' pictures in software skip some.
 const FROZEN_MS: f64 = 1500.0;
 
+/// The two see and hear each other.
+pub async fn in_a_call(one: &Page, other: &Page) -> Result<()> {
+    tokio::try_join!(one.remote_frames_advance(), other.remote_frames_advance()).map(drop)
+}
+
 /// What is seen and heard of the other.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::Mutex;
 
 use crate::browser::Setup;
-use crate::page::Page;
+use crate::page::{Page, in_a_call};
 use crate::programs;
 use crate::server::{Room, Server};
 
@@ -78,8 +78,8 @@ impl Stage {
         ben.join(&room).await?;
         for page in [&ada, &ben] {
             page.wait_state("connected").await?;
-            page.remote_frames_advance().await?;
         }
+        in_a_call(&ada, &ben).await?;
         Ok((ada, ben, room))
     }
 

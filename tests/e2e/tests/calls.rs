@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use madang_e2e::{Server, Setup, Stage, counts, scenario};
+use madang_e2e::{Server, Setup, Stage, counts, in_a_call, scenario};
 
 /// `calls` calls in `calls` rooms. Ada is there first; Ben's way from the link to the first frame
 /// is measured.
@@ -19,9 +19,9 @@ async fn calls(stage: &Stage, ada: &Setup, ben: &Setup, calls: u32) -> Result<()
         ben.join(&room).await?;
         ben.first_remote_frame().await.with_context(what)?;
         stage.took("set-up", start.elapsed());
+        in_a_call(&ada, &ben).await.with_context(what)?;
         for page in [&ada, &ben] {
             page.wait_state("connected").await.with_context(what)?;
-            page.remote_frames_advance().await.with_context(what)?;
             page.console_is_clean().await.with_context(what)?;
         }
     }
@@ -57,8 +57,8 @@ async fn a_third_peer_is_refused_and_disturbs_nothing() -> Result<()> {
         let words = third.wait_error("room-full").await?;
         stage.note(format!("words: {words:?}"));
         ensure!(!third.picture().await?.present, "the third peer sees somebody");
+        in_a_call(&ada, &ben).await?;
         for page in [&ada, &ben] {
-            page.remote_frames_advance().await?;
             page.remote_never_froze().await?;
             page.wait_state("connected").await?;
         }

@@ -1,7 +1,7 @@
 //! The client in a page that is not ours.
 
 use anyhow::Result;
-use madang_e2e::{Files, Server, Setup, programs, scenario};
+use madang_e2e::{Files, Server, Setup, in_a_call, programs, scenario};
 
 #[tokio::test]
 async fn a_plain_page_of_another_origin_completes_a_call() -> Result<()> {
@@ -15,8 +15,8 @@ async fn a_plain_page_of_another_origin_completes_a_call() -> Result<()> {
         }
         for page in [&ada, &ben] {
             page.wait_state("connected").await?;
-            page.remote_frames_advance().await?;
         }
+        in_a_call(&ada, &ben).await?;
         ben.leave().await?;
         ada.wait_state("waiting").await
     })

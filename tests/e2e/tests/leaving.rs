@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use madang_e2e::{Server, Setup, scenario};
+use madang_e2e::{Server, Setup, in_a_call, scenario};
 
 /// A peer that goes is gone from the other page within this.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -68,18 +68,15 @@ async fn a_reload_of_either_page_returns_to_the_call() -> Result<()> {
                 page.open(&room.link).await?;
                 page.click("join").await?;
             }
-            for page in [&ada, &ben] {
-                page.wait_state("connected").await?;
-                page.remote_frames_advance().await?;
-            }
+            in_a_call(&ada, &ben).await?;
             for page in [&ada, &ben] {
                 let start = Instant::now();
                 page.reload().await?;
                 page.first_remote_frame().await.with_context(|| format!("{} reloads", page.name()))?;
                 stage.took("reload to picture", start.elapsed());
+                in_a_call(&ada, &ben).await.with_context(|| format!("{} has reloaded", page.name()))?;
                 for page in [&ada, &ben] {
                     page.wait_state("connected").await?;
-                    page.remote_frames_advance().await?;
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use madang_e2e::{Files, Page, Room, Server, Setup, Stage, counts, programs, scenario};
+use madang_e2e::{Files, Page, Room, Server, Setup, Stage, counts, in_a_call, programs, scenario};
 use tempfile::TempDir;
 
 /// The room its page has in its source.
@@ -47,8 +47,7 @@ impl Tutorial {
             self.open(&ben).await?;
             ben.first_remote_frame().await.with_context(what)?;
             stage.took("set-up", start.elapsed());
-            ada.remote_frames_advance().await.with_context(what)?;
-            ben.remote_frames_advance().await.with_context(what)?;
+            in_a_call(&ada, &ben).await.with_context(what)?;
             for page in [&ada, &ben] {
                 page.console_is_clean().await.with_context(what)?;
                 page.open("about:blank").await?;
@@ -109,8 +108,7 @@ async fn a_tutorial_page_and_a_madang_page_call_each_other() -> Result<()> {
             }
             let what = || format!("call {call}");
             new.wait_state("connected").await.with_context(what)?;
-            new.remote_frames_advance().await.with_context(what)?;
-            old.remote_frames_advance().await.with_context(what)?;
+            in_a_call(&old, &new).await.with_context(what)?;
             for page in [&old, &new] {
                 page.console_is_clean().await.with_context(what)?;
                 page.open("about:blank").await?;
