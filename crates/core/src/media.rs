@@ -285,8 +285,7 @@ impl Media {
     }
 
     fn tell(&mut self) {
-        let sending =
-            (self.microphone.live && self.microphone.wanted, self.camera.live && self.camera.wanted);
+        let sending = (self.microphone.live && self.microphone.wanted, self.camera.live && self.camera.wanted);
         if sending != self.sending {
             self.sending = sending;
             self.outputs.push_back(MediaOutput::Sending { microphone: sending.0, camera: sending.1 });

@@ -77,6 +77,8 @@ pub(crate) struct Negotiation {
     live: bool,
     /// The last offer received was ignored, and so are its candidates.
     ignoring: bool,
+    /// A local description was sent in this epoch.
+    announced: bool,
     /// Any remote description was handed to the browser.
     described: bool,
     complete: bool,
@@ -93,6 +95,7 @@ impl Negotiation {
             needed: false,
             live: true,
             ignoring: false,
+            announced: false,
             described: false,
             complete: false,
         }
@@ -117,9 +120,10 @@ impl Negotiation {
         matches!(self.running, Some((Task::MakeOffer | Task::MakeAnswer, _)))
     }
 
-    /// The local description is one the peer will never see.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.signaling == Signaling::HaveLocalOffer { stale: true }
+    /// The peer was sent a local description in this epoch. Until then it has no use for
+    /// candidates, and that description will hold those that are known.
+    pub(crate) fn is_announced(&self) -> bool {
+        self.announced
     }
 
     /// The candidates that come belong to an offer that was ignored.
@@ -142,6 +146,7 @@ impl Negotiation {
         self.live = false;
         self.received.clear();
         self.ignoring = false;
+        self.announced = false;
         if let Some((_, stale)) = &mut self.running {
             *stale = true;
         }
@@ -229,13 +234,18 @@ impl Negotiation {
         match (self.running.take(), description.kind) {
             (Some((Task::MakeOffer, stale)), DescriptionType::Offer) => {
                 self.signaling = Signaling::HaveLocalOffer { stale };
-                if stale { Outcome::Done } else { Outcome::Send(description) }
+                if stale {
+                    return Outcome::Done;
+                }
+                self.announced = true;
+                Outcome::Send(description)
             }
             (Some((Task::MakeAnswer, stale)), DescriptionType::Answer) => {
                 self.signaling = Signaling::Stable;
                 if stale && !broken(Mutation::LateAnswerSent) {
                     return Outcome::Done;
                 }
+                self.announced = true;
                 self.complete = true;
                 Outcome::Exchanged(Some(description))
             }

@@ -71,21 +71,21 @@ impl Connection {
         self.local_candidates.clear();
     }
 
-    /// `icecandidate`. What the peer cannot use now is in the next description anyway.
+    /// `icecandidate`.
     pub(crate) fn local_candidate(
         &mut self,
         candidate: Option<Candidate>,
         way: Option<&mut Way>,
         out: &mut VecDeque<Output>,
     ) {
-        if self.negotiation.is_stale() || way.as_ref().is_some_and(|way| !way.open) {
-            return;
-        }
-        if !self.negotiation.is_describing() || broken(Mutation::CandidatesOvertake) {
+        let overtakes = broken(Mutation::CandidatesOvertake);
+        if self.negotiation.is_describing() && !overtakes {
+            if candidate.is_some() {
+                // The end of candidates that comes now is that of the generation before.
+                self.local_candidates.push(candidate);
+            }
+        } else if self.negotiation.is_announced() || overtakes {
             self.say(candidate_body(self.id, candidate), way, out);
-        } else if candidate.is_some() {
-            // The end of candidates that comes now is that of the generation before.
-            self.local_candidates.push(candidate);
         }
     }
 

@@ -7,6 +7,8 @@
 //! `MADANG_SEED=n cargo test -p madang-core --test simulator replay` runs one seed and prints
 //! what happens; `MADANG_SEEDS=n` sets how many are run.
 
+#![expect(clippy::unwrap_used, reason = "the model is part of the test: what it cannot read is a failure")]
+
 mod browser;
 mod faults;
 mod random;

@@ -100,6 +100,13 @@ enum Reason {
     PeerLeft,
 }
 
+/// What an application knows of a peer.
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    state: PeerState,
+    media: Option<(bool, bool)>,
+}
+
 #[derive(Debug)]
 struct Page {
     peer: usize,
@@ -115,7 +122,7 @@ struct Page {
     media: (bool, bool),
     signaling: Option<SignalingState>,
     /// By peer: what the application was told.
-    peers: Vec<Option<(PeerState, Option<(bool, bool)>)>>,
+    shown: Vec<Option<Shown>>,
     reason: Reason,
     refuse: bool,
     /// The same peer was opened in another page.
@@ -347,7 +354,7 @@ impl World {
             changes: 0,
             media: (true, true),
             signaling: None,
-            peers: vec![None; self.peers + 1],
+            shown: vec![None; self.peers + 1],
             reason: Reason::None,
             refuse: false,
             obsolete: false,
@@ -455,28 +462,28 @@ impl World {
             }
             SessionEvent::PeerJoined { peer, .. } => {
                 let peer = place(&peer);
-                if self.pages[page].peers[peer].is_some() {
+                if self.pages[page].shown[peer].is_some() {
                     self.violate("a peer joins twice");
                 }
-                self.pages[page].peers[peer] = Some((PeerState::Connecting, None));
+                self.pages[page].shown[peer] = Some(Shown { state: PeerState::Connecting, media: None });
             }
             SessionEvent::PeerState { peer, state } => {
                 let peer = place(&peer);
-                match &mut self.pages[page].peers[peer] {
-                    Some((told, _)) => *told = state,
+                match &mut self.pages[page].shown[peer] {
+                    Some(shown) => shown.state = state,
                     None => self.violate("the state of a stranger"),
                 }
             }
             SessionEvent::PeerMedia { peer, microphone, camera } => {
                 let peer = place(&peer);
-                match &mut self.pages[page].peers[peer] {
-                    Some((_, media)) => *media = Some((microphone, camera)),
+                match &mut self.pages[page].shown[peer] {
+                    Some(shown) => shown.media = Some((microphone, camera)),
                     None => self.violate("the media of a stranger"),
                 }
             }
             SessionEvent::PeerLeft { peer, .. } => {
                 let peer = place(&peer);
-                if self.pages[page].peers[peer].take().is_none() {
+                if self.pages[page].shown[peer].take().is_none() {
                     self.violate("a stranger leaves");
                 }
             }
@@ -1106,7 +1113,7 @@ impl World {
             if this.connections.len() != self.peers - 1 {
                 return Err(format!("page {page} has {} connections", this.connections.len()));
             }
-            if this.peers.iter().flatten().count() != self.peers - 1 {
+            if this.shown.iter().flatten().count() != self.peers - 1 {
                 return Err(format!("page {page} shows other peers than there are"));
             }
             for &pc in &this.connections {
@@ -1135,14 +1142,15 @@ impl World {
         if this.agreed.own_changes != own.changes || there.agreed.their_changes != own.changes {
             return Err("a change is not negotiated");
         }
-        let (state, _) = own.peers[this.peer].ok_or("the peer is not shown")?;
-        if state != PeerState::Connected {
+        let shown = own.shown[this.peer].ok_or("the peer is not shown")?;
+        if shown.state != PeerState::Connected {
             return Err("the application does not know that it is connected");
         }
-        match self.pages[there.page].peers[own.peer] {
-            Some((_, Some(media))) if media == own.media => Ok(()),
-            _ => Err("the other side does not know what is sent"),
+        let theirs = self.pages[there.page].shown[own.peer].ok_or("the peer does not show it")?;
+        if theirs.media != Some(own.media) {
+            return Err("the other side does not know what is sent");
         }
+        Ok(())
     }
 }
 

@@ -1,0 +1,273 @@
+//! One other peer: epochs, offers, recovery, absence.
+
+use std::time::Duration;
+
+use madang_core::{
+    ConnectionInput, ConnectionState, Input, Output, PeerState, SessionEvent, SocketInput,
+    session::{ConnectionCall, Operation},
+};
+use madang_protocol::{Body, Candidate, ConnectionId, DescriptionType, Dialect, Epoch, Generation, LeaveReason, Left};
+
+use crate::stage::{GRACE, Stage, bodies, calls, closed, description, events, opened};
+
+const S: Duration = Duration::from_secs(1);
+
+#[test]
+fn who_hears_of_the_other_offers_at_once() {
+    for polite in [true, false] {
+        let mut stage = Stage::joined(polite, vec![]);
+        let out = stage.enter_other();
+        let (id, peer) = (stage.number(), stage.other.peer.clone());
+        assert_eq!(
+            events(&out),
+            [
+                &SessionEvent::PeerJoined { peer: peer.clone(), name: None, dialect: Dialect::Native },
+                &SessionEvent::PeerState { peer, state: PeerState::Connecting },
+            ]
+        );
+        assert_eq!(opened(&out), [(id, true)]);
+        assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription]);
+        let out = stage.set_local(id, DescriptionType::Offer);
+        assert!(matches!(bodies(&out)[..], [Body::Description { connection: ConnectionId(i), .. }] if *i == id));
+    }
+}
+
+#[test]
+fn who_is_told_of_the_other_waits_for_its_offer() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    let out = stage.welcome(vec![stage.other.clone()]);
+    assert!(opened(&out).is_empty());
+    let out = stage.hear(description(1, DescriptionType::Offer));
+    assert_eq!(opened(&out), [(1, false)]);
+    assert!(matches!(calls(&out)[..], [ConnectionCall::SetRemoteDescription(_)]));
+    assert_eq!(calls(&stage.browser(1, ConnectionInput::RemoteDescriptionSet)), [&ConnectionCall::SetLocalDescription]);
+    assert_eq!(bodies(&stage.set_local(1, DescriptionType::Answer)).len(), 1);
+}
+
+#[test]
+fn media_are_said_in_every_epoch_and_on_change() {
+    let mut stage = Stage::new(true);
+    let on = Input::Media { microphone: true, camera: false };
+    stage.tell(on.clone());
+    stage.tell(Input::Start);
+    stage.connect();
+    stage.welcome(vec![]);
+    let said = Body::Media { microphone: true, camera: false };
+    assert_eq!(bodies(&stage.enter_other()), [&said]);
+    assert!(stage.tell(on).is_empty());
+    assert_eq!(
+        bodies(&stage.tell(Input::Media { microphone: false, camera: false })),
+        [&Body::Media { microphone: false, camera: false }]
+    );
+    assert_eq!(bodies(&stage.enter_other()).len(), 1);
+    let out = stage.hear(said.clone());
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerMedia { microphone: true, camera: false, .. }]));
+    assert!(stage.hear(said).is_empty(), "told once");
+}
+
+#[test]
+fn a_lost_socket_leaves_the_connection_alone() {
+    let mut stage = Stage::connected(true);
+    let id = stage.number();
+    let out = stage.socket(SocketInput::Disconnected);
+    assert!(closed(&out).is_empty() && calls(&out).is_empty());
+    let out = stage.wait(2 * GRACE);
+    assert!(closed(&out).is_empty());
+    stage.connect();
+    let out = stage.welcome(vec![stage.other.clone()]);
+    assert!(closed(&out).is_empty() && calls(&out).is_empty());
+    let out = stage.hear(description(id, DescriptionType::Offer));
+    assert!(matches!(calls(&out)[..], [ConnectionCall::SetRemoteDescription(_)]));
+}
+
+#[test]
+fn a_new_epoch_repeats_the_offer_on_a_connection_that_works() {
+    let mut stage = Stage::connected(true);
+    let out = stage.enter_other();
+    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription]);
+    assert!(opened(&out).is_empty());
+}
+
+#[test]
+fn a_new_epoch_restarts_ice_where_media_do_not_flow() {
+    let mut stage = Stage::connected(true);
+    stage.state(stage.number(), ConnectionState::Disconnected);
+    let out = stage.enter_other();
+    assert_eq!(calls(&out), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
+}
+
+#[test]
+fn a_pending_offer_is_rolled_back_in_a_new_epoch() {
+    let mut stage = Stage::connected(true);
+    let id = stage.number();
+    stage.browser(id, ConnectionInput::NegotiationNeeded);
+    stage.set_local(id, DescriptionType::Offer);
+    assert_eq!(calls(&stage.enter_other()), [&ConnectionCall::Rollback]);
+    assert_eq!(calls(&stage.browser(id, ConnectionInput::RolledBack)), [&ConnectionCall::SetLocalDescription]);
+}
+
+#[test]
+fn a_peer_that_was_reloaded_gets_a_new_connection() {
+    let mut stage = Stage::connected(true);
+    stage.other.instance = Generation::first(1234);
+    stage.other.generation = stage.other.instance;
+    let out = stage.enter_other();
+    assert_eq!(closed(&out), [2]);
+    assert_eq!(opened(&out), [(4, true)]);
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+}
+
+#[test]
+fn a_higher_number_replaces_and_a_lower_one_does_not() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    assert!(stage.hear(description(1, DescriptionType::Offer)).is_empty(), "ours is on its way and wins");
+    let out = stage.hear(description(3, DescriptionType::Offer));
+    assert_eq!((closed(&out), opened(&out)), (vec![2], vec![(3, false)]));
+    assert!(stage.hear(description(u32::MAX, DescriptionType::Offer)).is_empty(), "there must be one above");
+}
+
+#[test]
+fn an_offer_for_a_connection_that_is_gone_brings_a_new_one() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    stage.socket(SocketInput::Disconnected);
+    stage.wait(S);
+    stage.connect();
+    assert_eq!(closed(&stage.welcome(vec![stage.other.clone()])), [2], "its first exchange was not complete");
+    let out = stage.hear(description(2, DescriptionType::Offer));
+    assert_eq!(opened(&out), [(4, true)]);
+}
+
+#[test]
+fn late_and_repeated_signals_are_dropped_and_a_gap_joins_again() {
+    let mut stage = Stage::connected(true);
+    stage.wait(S);
+    let media = |microphone| Body::Media { microphone, camera: true };
+    let next = 1; // the answer was 0
+    assert!(stage.hear_at(Epoch(stage.epoch().0 - 1), next, media(true)).is_empty());
+    assert!(stage.hear_at(stage.epoch(), 0, media(true)).is_empty());
+    let generation = stage.join.clone().unwrap().generation;
+    let out = stage.hear_at(stage.epoch(), next + 1, media(true));
+    assert!(matches!(&out[..], [Output::Join(join)] if join.generation == generation.next()));
+    assert!(stage.hear(media(false)).is_empty(), "what comes before the answer is of the last epoch");
+}
+
+#[test]
+fn a_peer_that_skips_signals_all_the_time_is_not_followed_at_its_pace() {
+    let mut stage = Stage::connected(true);
+    let mut joins = 0;
+    for _ in 0..1000 {
+        let out = stage.hear_at(stage.epoch(), 50, Body::EndOfCandidates { connection: ConnectionId(2) });
+        if out.iter().any(|output| matches!(output, Output::Join(_))) {
+            joins += 1;
+            stage.welcome(vec![stage.other.clone()]);
+        }
+        let out = stage.wait(S / 100);
+        if out.iter().any(|output| matches!(output, Output::Join(_))) {
+            joins += 1;
+            stage.welcome(vec![stage.other.clone()]);
+        }
+    }
+    assert!((5..=11).contains(&joins), "{joins} joins in ten seconds");
+}
+
+#[test]
+fn candidates_wait_for_their_descriptions() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    let candidate = |text: &str| Candidate { candidate: text.into(), ..Candidate::default() };
+    assert!(stage.browser(2, ConnectionInput::LocalCandidate(Some(candidate("a")))).is_empty());
+    let out = stage.set_local(2, DescriptionType::Offer);
+    assert!(matches!(bodies(&out)[..], [Body::Description { .. }, Body::Candidate { .. }]));
+    let theirs = Body::Candidate { connection: ConnectionId(2), candidate: candidate("b") };
+    assert!(stage.hear(theirs).is_empty());
+    let out = stage.hear(description(2, DescriptionType::Answer));
+    assert!(matches!(
+        calls(&out)[..],
+        [ConnectionCall::SetRemoteDescription(_), ConnectionCall::AddIceCandidate(Some(_))]
+    ));
+}
+
+#[test]
+fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
+    let mut stage = Stage::connected(true);
+    assert!(stage.state(2, ConnectionState::Disconnected).is_empty());
+    assert!(stage.wait(S).is_empty());
+    let out = stage.wait(S);
+    assert_eq!(calls(&out), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+    let out = stage.state(2, ConnectionState::Connected);
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Connected, .. }]));
+}
+
+#[test]
+fn a_changed_network_restarts_ice_at_once() {
+    let mut stage = Stage::connected(false);
+    let out = stage.tell(Input::NetworkChanged);
+    assert_eq!(calls(&out), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
+}
+
+#[test]
+fn a_restart_waits_for_the_server() {
+    let mut stage = Stage::connected(true);
+    stage.socket(SocketInput::Disconnected);
+    let out = stage.state(2, ConnectionState::Failed);
+    assert!(calls(&out).is_empty());
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+    stage.wait(S);
+    stage.connect();
+    assert!(calls(&stage.welcome(vec![stage.other.clone()])).is_empty(), "the other side offers first");
+    let out = stage.hear(description(2, DescriptionType::Offer));
+    assert!(calls(&out).contains(&&ConnectionCall::RestartIce));
+}
+
+#[test]
+fn refusals_of_the_browser_bring_new_connections_but_not_in_a_hurry() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    let mut id = 2;
+    let mut opens = 0;
+    while stage.now < 100 * S {
+        let mut out = stage.browser(id, ConnectionInput::Rejected(Operation::SetLocalDescription));
+        out.extend(stage.wait(S / 2));
+        if let Some((next, offerer)) = opened(&out).first().copied() {
+            assert!(offerer && next > id);
+            id = next;
+            opens += 1;
+        }
+    }
+    assert!((5..15).contains(&opens), "{opens} connections in 100 s");
+}
+
+#[test]
+fn a_peer_that_is_neither_listed_nor_connected_is_gone_after_the_grace() {
+    let gone = |out: &[Output]| {
+        events(out).iter().any(|event| matches!(event, SessionEvent::PeerLeft { reason: LeaveReason::TimedOut, .. }))
+    };
+    let mut stage = Stage::connected(true);
+    stage.socket(SocketInput::Disconnected);
+    stage.wait(S);
+    stage.connect();
+    assert!(!gone(&stage.welcome(vec![])));
+    assert!(!gone(&stage.wait(3 * GRACE)), "connected, whatever the server says");
+    stage.state(2, ConnectionState::Failed);
+    assert!(!gone(&stage.wait(GRACE - S)));
+    let out = stage.wait(S);
+    assert!(gone(&out));
+    assert_eq!(closed(&out), [2]);
+    let out = stage.enter_other();
+    assert_eq!(opened(&out), [(4, true)], "numbers are not used twice");
+}
+
+#[test]
+fn a_peer_that_leaves_is_gone_at_once() {
+    let mut stage = Stage::connected(true);
+    let left = Left { peer: stage.other.peer.clone(), reason: LeaveReason::Left };
+    let out = stage.socket(SocketInput::PeerLeft(left));
+    assert_eq!(closed(&out), [2]);
+    assert!(matches!(events(&out)[..], [SessionEvent::PeerLeft { reason: LeaveReason::Left, .. }]));
+    assert!(!stage.has_timeout());
+}

@@ -1,0 +1,142 @@
+//! Entering, coming back, and the ends.
+
+use std::time::Duration;
+
+use madang_core::{EndReason, Input, Output, SessionEvent, SignalingState, SocketInput};
+use madang_protocol::{ErrorCode, Reply, WireError};
+
+use crate::stage::{JOIN_TIMEOUT, Stage, closed, events};
+
+const S: Duration = Duration::from_secs(1);
+
+fn refusal(code: ErrorCode) -> SocketInput {
+    SocketInput::JoinReply(Reply::Error(WireError::from(code)))
+}
+
+#[test]
+fn the_first_join_is_tried_until_its_time_is_up() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    let mut tries = 1;
+    let mut end = None;
+    while stage.now < 2 * JOIN_TIMEOUT && end.is_none() {
+        stage.socket(SocketInput::ConnectFailed);
+        let out = stage.wait(S);
+        tries += out.iter().filter(|output| **output == Output::Connect).count();
+        end = events(&out).contains(&&SessionEvent::Ended(EndReason::ServerAway)).then_some(stage.now);
+    }
+    assert_eq!(end, Some(JOIN_TIMEOUT));
+    assert!((4..20).contains(&tries), "{tries} tries");
+    assert!(stage.tell(Input::Start).is_empty() && !stage.has_timeout());
+}
+
+#[test]
+fn a_refused_first_join_ends_the_session() {
+    for code in [ErrorCode::RoomFull, ErrorCode::InvalidRoom, ErrorCode::UnsupportedVersion, ErrorCode::BadMessage] {
+        let mut stage = Stage::new(true);
+        stage.tell(Input::Start);
+        stage.connect();
+        let out = stage.socket(refusal(code));
+        assert_eq!(out[0], Output::Disconnect);
+        assert_eq!(events(&out), [&SessionEvent::Ended(EndReason::Refused(code.into()))]);
+    }
+}
+
+#[test]
+fn a_stopping_server_is_tried_again() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    assert_eq!(stage.socket(refusal(ErrorCode::Stopping)), [Output::Disconnect]);
+    assert_eq!(stage.wait(S), [Output::Connect]);
+}
+
+#[test]
+fn a_member_that_finds_the_room_full_tries_again() {
+    let mut stage = Stage::joined(true, vec![]);
+    let instance = stage.join.as_ref().unwrap().instance;
+    let out = stage.socket(SocketInput::Disconnected);
+    assert_eq!(events(&out), [&SessionEvent::Signaling(SignalingState::Reconnecting)]);
+    for generation in 1..20 {
+        assert!(stage.wait(10 * S).contains(&Output::Connect));
+        stage.connect();
+        let join = stage.join.clone().unwrap();
+        assert_eq!(join.instance, instance);
+        assert_eq!(join.generation.0, instance.0 + generation);
+        assert_eq!(stage.socket(refusal(ErrorCode::RoomFull)), [Output::Disconnect]);
+    }
+    stage.wait(10 * S);
+    stage.connect();
+    let out = stage.welcome(vec![]);
+    assert_eq!(events(&out)[0], &SessionEvent::Signaling(SignalingState::Joined));
+    assert!(matches!(events(&out)[1], SessionEvent::IceServers(_)), "joined is told once");
+}
+
+#[test]
+fn a_join_without_an_answer_is_given_up() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    assert!(stage.wait(9 * S).is_empty());
+    assert_eq!(stage.wait(2 * S), [Output::Disconnect, Output::Connect]);
+}
+
+#[test]
+fn an_answer_to_a_join_that_was_given_up_is_late() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    stage.socket(SocketInput::Disconnected);
+    assert!(stage.welcome(vec![]).is_empty());
+}
+
+#[test]
+fn a_changed_network_ends_the_wait() {
+    let mut stage = Stage::joined(true, vec![]);
+    for _ in 0..8 {
+        stage.socket(SocketInput::Disconnected);
+        stage.wait(10 * S);
+    }
+    stage.socket(SocketInput::ConnectFailed);
+    assert_eq!(stage.tell(Input::NetworkChanged), [Output::Connect]);
+}
+
+#[test]
+fn another_page_of_the_same_peer_ends_this_one() {
+    let mut stage = Stage::connected(true);
+    let replaced = WireError::from(ErrorCode::Replaced);
+    let out = stage.socket(SocketInput::Error(replaced.clone()));
+    assert_eq!(closed(&out), [stage.number()]);
+    assert!(out.contains(&Output::Disconnect) && !out.contains(&Output::Leave));
+    assert_eq!(out.last(), Some(&Output::Event(SessionEvent::Ended(EndReason::Refused(replaced)))));
+}
+
+#[test]
+fn other_errors_are_the_servers_to_act_upon() {
+    let mut stage = Stage::connected(true);
+    for code in [ErrorCode::UnknownPeer, ErrorCode::RateLimited, ErrorCode::SlowReader, ErrorCode::Unknown] {
+        assert!(stage.socket(SocketInput::Error(code.into())).is_empty());
+    }
+}
+
+#[test]
+fn leaving_says_goodbye_and_closes_everything() {
+    let mut stage = Stage::connected(true);
+    let out = stage.tell(Input::Leave);
+    assert_eq!(out[0], Output::Leave);
+    assert_eq!(closed(&out), [stage.number()]);
+    assert_eq!(out[2..], [Output::Disconnect, Output::Event(SessionEvent::Ended(EndReason::Left))]);
+    assert!(stage.tell(Input::Leave).is_empty() && !stage.has_timeout());
+}
+
+#[test]
+fn leaving_without_a_socket_needs_no_goodbye() {
+    let mut stage = Stage::new(true);
+    assert_eq!(stage.tell(Input::Leave), [Output::Event(SessionEvent::Ended(EndReason::Left))]);
+}
+
+#[test]
+fn nothing_is_due_in_a_room_where_nothing_happens() {
+    assert!(!Stage::joined(true, vec![]).has_timeout());
+    assert!(!Stage::connected(false).has_timeout());
+}
