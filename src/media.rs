@@ -62,8 +62,8 @@ impl LocalMedia {
 
     /// What is sent to every peer.
     pub(crate) fn tracks(&self) -> LocalTracks {
-        let track = |live: &RefCell<Option<Live>>| live.borrow().as_ref().map(|live| live.track.clone());
-        LocalTracks { stream: self.stream.clone(), audio: track(&self.audio), video: track(&self.video) }
+        let track = |live: &RefCell<Option<Live>>| live.borrow().as_ref().map(|live| Clone::clone(&live.track));
+        LocalTracks { stream: Clone::clone(&self.stream), audio: track(&self.audio), video: track(&self.video) }
     }
 
     /// Asks for devices.

@@ -82,7 +82,7 @@ impl Connection {
         let report: Rc<dyn Fn(Report)> = Rc::new(report);
         let remote = MediaStream::new()?;
         let listener = {
-            let (report, remote) = (report.clone(), remote.clone());
+            let (report, remote) = (report.clone(), Clone::clone(&remote));
             move |event| match event {
                 Event::Track(track) => remote.add_track(&track),
                 Event::NegotiationNeeded => report(Report::Input(ConnectionInput::NegotiationNeeded)),
@@ -133,7 +133,7 @@ impl Connection {
                             clock::mark("madang:offer");
                             this.send(&tracks());
                         }
-                        (this.report)(Report::Remote(this.remote.clone()));
+                        (this.report)(Report::Remote(Clone::clone(&this.remote)));
                     }
                     done(result.map(|()| ConnectionInput::RemoteDescriptionSet));
                 });

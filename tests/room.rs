@@ -4,6 +4,7 @@
 //! `wasm-pack test --headless --chrome` and `--firefox` run these.
 
 #![cfg(target_arch = "wasm32")]
+#![expect(clippy::unwrap_used, reason = "a test that panics fails, with the place where it did")]
 
 use futures_util::StreamExt;
 use js_sys::Promise;
@@ -72,6 +73,14 @@ async fn connected(events: &mut RoomEvents) -> (PeerId, MediaStream) {
     .await
 }
 
+/// Waits until the room's own camera and microphone are in use, and gives their stream.
+async fn sending(room: &Room, events: &mut RoomEvents) -> MediaStream {
+    while !(room.camera() && room.microphone()) {
+        next(events, Some).await;
+    }
+    room.local_stream().expect("a camera is in use")
+}
+
 async fn shows_frames(stream: &MediaStream) {
     JsFuture::from(frames(stream, 3)).await.unwrap();
 }
@@ -85,8 +94,7 @@ async fn two_rooms_see_and_hear_each_other() {
     let server = FakeServer::new(2);
     let (a, mut events_a) = open(&server, 1);
     a.joined().await.unwrap();
-    let (b, mut events_b) =
-        open_with(&server, 2, |options| options.name("Bora".parse::<DisplayName>().unwrap()));
+    let (b, mut events_b) = open_with(&server, 2, |options| options.name("Bora".parse::<DisplayName>().unwrap()));
 
     let name = next(&mut events_a, |event| match event {
         RoomEvent::PeerJoined { name, .. } => Some(name),
@@ -130,14 +138,14 @@ async fn camera_off_stops_it_and_tells_the_other() {
     a.joined().await.unwrap();
     let (b, mut events_b) = open(&server, 2);
     connected(&mut events_b).await;
-    next(&mut events_b, |event| matches!(event, RoomEvent::PeerMedia { camera: true, microphone: true, .. }).then_some(()))
-        .await;
 
-    let local = a.local_stream().expect("a camera is in use");
+    let local = sending(&a, &mut events_a).await;
     let before = tracks(&local);
     a.set_camera(false);
-    next(&mut events_b, |event| matches!(event, RoomEvent::PeerMedia { camera: false, microphone: true, .. }).then_some(()))
-        .await;
+    next(&mut events_b, |event| {
+        matches!(event, RoomEvent::PeerMedia { camera: false, microphone: true, .. }).then_some(())
+    })
+    .await;
     assert!(!a.camera());
     assert!(before.iter().any(|t| t.kind() == "video" && t.ready_state() == MediaStreamTrackState::Ended));
     a.set_microphone(false);
@@ -163,7 +171,7 @@ async fn leaving_releases_everything() {
     let (b, mut events_b) = open(&server, 2);
     connected(&mut events_b).await;
     connected(&mut events_a).await;
-    let local = tracks(&a.local_stream().expect("a camera is in use"));
+    let local = tracks(&sending(&a, &mut events_a).await);
     assert_eq!(local.len(), 2);
 
     a.leave();
@@ -175,13 +183,13 @@ async fn leaving_releases_everything() {
     .await;
     assert_eq!(reason, EndReason::Left);
     assert!(events_a.next().await.is_none(), "nothing follows the end");
-    assert_eq!(server.listeners(0), 0);
     let reason = next(&mut events_b, |event| match event {
         RoomEvent::PeerLeft { reason, .. } => Some(reason),
         _ => None,
     })
     .await;
     assert_eq!(reason, LeaveReason::Left);
+    assert_eq!(server.listeners(0), 0);
     assert!(b.remote_streams().is_empty());
     b.leave();
 }
@@ -222,10 +230,8 @@ async fn a_lost_socket_does_not_touch_the_call() {
 
     server.set_away(true);
     server.drop(1);
-    next(&mut events_b, |event| {
-        matches!(event, RoomEvent::Signaling(SignalingState::Reconnecting)).then_some(())
-    })
-    .await;
+    next(&mut events_b, |event| matches!(event, RoomEvent::Signaling(SignalingState::Reconnecting)).then_some(()))
+        .await;
     shows_frames(&stream).await;
     server.set_away(false);
     next(&mut events_b, |event| match event {

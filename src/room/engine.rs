@@ -141,7 +141,7 @@ impl Engine {
 
     pub(crate) fn local_stream(&self) -> Option<MediaStream> {
         let stream = self.local.stream();
-        (stream.get_tracks().length() > 0).then(|| stream.clone())
+        (stream.get_tracks().length() > 0).then(|| Clone::clone(stream))
     }
 
     pub(crate) fn remote_streams(&self) -> Vec<(PeerId, MediaStream)> {
@@ -310,7 +310,7 @@ impl Engine {
                 return;
             }
             remote.retain(|(of, _)| *of != peer);
-            remote.push((peer.clone(), stream.clone()));
+            remote.push((peer.clone(), Clone::clone(&stream)));
         }
         self.events.emit(RoomEvent::PeerStream { peer, stream });
     }
