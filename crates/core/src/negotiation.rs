@@ -283,3 +283,144 @@ impl Negotiation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(kind: DescriptionType) -> Description {
+        Description { kind, sdp: String::new() }
+    }
+
+    fn offer() -> Description {
+        description(DescriptionType::Offer)
+    }
+
+    fn answer() -> Description {
+        description(DescriptionType::Answer)
+    }
+
+    /// With an offer that is being made.
+    fn making_offer(polite: bool) -> Negotiation {
+        let mut negotiation = Negotiation::new(polite);
+        negotiation.offer_needed();
+        assert_eq!(negotiation.next(), Some(Step::SetLocalDescription));
+        negotiation
+    }
+
+    /// With an offer that waits for its answer.
+    fn offered(polite: bool) -> Negotiation {
+        let mut negotiation = making_offer(polite);
+        assert_eq!(negotiation.local_description_set(offer()), Outcome::Send(offer()));
+        negotiation
+    }
+
+    #[test]
+    fn an_offer_is_made_sent_and_answered() {
+        let mut negotiation = offered(true);
+        assert!(!negotiation.is_complete());
+        negotiation.receive(answer());
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(answer())));
+        assert_eq!(negotiation.remote_description_set(), Outcome::Exchanged(None));
+        assert!(negotiation.is_complete());
+        assert_eq!(negotiation.next(), None);
+    }
+
+    #[test]
+    fn an_offer_is_taken_and_answered() {
+        let mut negotiation = Negotiation::new(false);
+        negotiation.receive(offer());
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+        assert_eq!(negotiation.remote_description_set(), Outcome::Done);
+        assert_eq!(negotiation.next(), Some(Step::SetLocalDescription));
+        assert_eq!(negotiation.local_description_set(answer()), Outcome::Exchanged(Some(answer())));
+        assert!(negotiation.is_complete());
+    }
+
+    #[test]
+    fn in_a_collision_the_impolite_peer_ignores_and_the_polite_one_takes() {
+        for mut negotiation in [making_offer(false), offered(false)] {
+            negotiation.receive(offer());
+            assert!(negotiation.is_ignoring());
+        }
+        let mut negotiation = offered(true);
+        negotiation.receive(offer());
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn the_polite_peer_takes_a_colliding_offer_when_its_own_is_made() {
+        let mut negotiation = making_offer(true);
+        negotiation.receive(offer());
+        assert_eq!(negotiation.next(), None);
+        assert_eq!(negotiation.local_description_set(offer()), Outcome::Send(offer()));
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn an_offer_that_follows_an_answer_is_no_collision() {
+        let mut negotiation = offered(false);
+        negotiation.receive(answer());
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(answer())));
+        negotiation.receive(offer());
+        assert!(!negotiation.is_ignoring());
+        assert_eq!(negotiation.next(), None);
+        negotiation.remote_description_set();
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn an_answer_that_nobody_asked_for_is_dropped() {
+        for mut negotiation in [Negotiation::new(true), making_offer(true)] {
+            negotiation.receive(answer());
+            assert!(negotiation.received.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_stale_offer_is_rolled_back_and_repeated_if_wanted() {
+        let mut negotiation = making_offer(true);
+        negotiation.suspend();
+        assert_eq!(negotiation.local_description_set(offer()), Outcome::Done);
+        assert_eq!(negotiation.next(), Some(Step::Rollback));
+        assert_eq!(negotiation.rolled_back(), Outcome::Done);
+        negotiation.offer_needed();
+        assert_eq!(negotiation.next(), None, "not before the next epoch");
+        negotiation.resume();
+        assert_eq!(negotiation.next(), Some(Step::SetLocalDescription));
+    }
+
+    #[test]
+    fn a_stale_offer_of_the_other_side_is_answered_to_nobody() {
+        let mut negotiation = Negotiation::new(true);
+        negotiation.receive(offer());
+        negotiation.next();
+        negotiation.suspend();
+        negotiation.remote_description_set();
+        assert_eq!(negotiation.next(), Some(Step::SetLocalDescription));
+        assert_eq!(negotiation.local_description_set(answer()), Outcome::Done);
+        assert!(!negotiation.is_complete());
+        assert_eq!(negotiation.next(), None);
+    }
+
+    #[test]
+    fn in_a_new_epoch_an_offer_does_not_collide_with_a_stale_one() {
+        let mut negotiation = offered(false);
+        negotiation.suspend();
+        assert_eq!(negotiation.next(), Some(Step::Rollback));
+        negotiation.resume();
+        negotiation.receive(offer());
+        assert!(!negotiation.is_ignoring());
+        negotiation.rolled_back();
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn what_the_browser_was_not_asked_for() {
+        let mut negotiation = Negotiation::new(true);
+        assert_eq!(negotiation.remote_description_set(), Outcome::Done);
+        assert_eq!(negotiation.rolled_back(), Outcome::Done);
+        assert_eq!(making_offer(true).local_description_set(answer()), Outcome::Lost);
+        assert_eq!(making_offer(true).remote_description_set(), Outcome::Lost);
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether media can flow: ICE and DTLS, seen from far away. A path needs both ends of the same
+//! two connections, mirrored generations, a known candidate and a network that is still there.
+
+use madang_core::{ConnectionInput, ConnectionState};
+
+use super::{Event, World};
+use crate::browser::{Ice, Pc};
+
+impl World {
+    pub(super) fn has_path(&self, a: Pc, b: Pc) -> bool {
+        let works = |pc: Pc| {
+            let page = &self.pages[self.pcs[pc].page];
+            !self.pcs[pc].closed && page.alive && self.outages[page.peer] == 0
+        };
+        works(a) && works(b)
+    }
+
+    pub(super) fn is_fresh(&self, ice: Ice) -> bool {
+        let (pc, network, _) = self.ices[ice];
+        self.network[self.pages[self.pcs[pc].page].peer] == network
+    }
+
+    /// The path in use carries.
+    pub(super) fn is_alive(&self, pc: Pc) -> bool {
+        let this = &self.pcs[pc];
+        this.selected.is_some_and(|(own, theirs)| {
+            self.has_path(pc, self.ices[theirs].0) && self.is_fresh(own) && self.is_fresh(theirs)
+        })
+    }
+
+    /// The descriptions in force lead to a path.
+    pub(super) fn usable(&self, pc: Pc) -> Option<(Ice, Ice)> {
+        let this = &self.pcs[pc];
+        let (own, theirs) = (this.local?, this.remote?);
+        let other = &self.pcs[theirs.pc];
+        let mirrored = other.local?.ice == theirs.ice && other.remote?.ice == own.ice;
+        let known = this.known.contains(&theirs.ice) || other.known.contains(&own.ice);
+        let pair = (own.ice, theirs.ice);
+        let fresh = self.is_fresh(own.ice) && self.is_fresh(theirs.ice);
+        (mirrored && known && fresh && self.has_path(pc, theirs.pc) && this.failed != Some(pair)).then_some(pair)
+    }
+
+    pub(super) fn evaluate_all(&mut self) {
+        for page in 0..self.pages.len() {
+            for place in 0..self.pages[page].connections.len() {
+                if let Some(&pc) = self.pages[page].connections.get(place) {
+                    self.evaluate(pc);
+                }
+            }
+        }
+    }
+
+    pub(super) fn evaluate(&mut self, pc: Pc) {
+        if self.pcs[pc].closed {
+            return;
+        }
+        let (alive, usable) = (self.is_alive(pc), self.usable(pc));
+        let this = &mut self.pcs[pc];
+        if this.state == ConnectionState::Connected {
+            if usable.is_some() {
+                this.selected = usable;
+            } else if !alive {
+                self.soon(500, 4000, Event::Lose(pc));
+            }
+            return;
+        }
+        let pair = this.local.zip(this.remote).map(|(own, theirs)| (own.ice, theirs.ice));
+        let begins = match this.state {
+            ConnectionState::New => pair.is_some(),
+            ConnectionState::Failed => pair != this.failed,
+            _ => false,
+        };
+        if begins {
+            this.stamp += 1;
+            let stamp = this.stamp;
+            this.state = ConnectionState::Connecting;
+            self.at(self.now + 15_000, Event::Fail(pc, stamp));
+            self.input(pc, ConnectionInput::StateChanged(ConnectionState::Connecting));
+        }
+        let may = usable.is_some() || (self.pcs[pc].state == ConnectionState::Disconnected && alive);
+        if may && !std::mem::replace(&mut self.pcs[pc].connect_scheduled, true) {
+            self.soon(20, 200, Event::Connect(pc));
+        }
+    }
+
+    pub(super) fn ice_connect(&mut self, pc: Pc) {
+        self.pcs[pc].connect_scheduled = false;
+        if self.pcs[pc].closed || self.pcs[pc].state == ConnectionState::Connected {
+            return;
+        }
+        let (alive, usable) = (self.is_alive(pc), self.usable(pc));
+        let this = &mut self.pcs[pc];
+        if usable.is_some() || (this.state == ConnectionState::Disconnected && alive) {
+            this.selected = usable.or(this.selected);
+            this.failed = None;
+            this.state = ConnectionState::Connected;
+            this.stamp += 1;
+            self.input(pc, ConnectionInput::StateChanged(ConnectionState::Connected));
+        }
+    }
+
+    pub(super) fn ice_lose(&mut self, pc: Pc) {
+        let (alive, usable) = (self.is_alive(pc), self.usable(pc));
+        let this = &mut self.pcs[pc];
+        if !this.closed && this.state == ConnectionState::Connected && !alive && usable.is_none() {
+            this.state = ConnectionState::Disconnected;
+            this.stamp += 1;
+            let stamp = this.stamp;
+            self.soon(5000, 12_000, Event::Fail(pc, stamp));
+            self.input(pc, ConnectionInput::StateChanged(ConnectionState::Disconnected));
+        }
+    }
+
+    pub(super) fn ice_fail(&mut self, pc: Pc, stamp: u32) {
+        let this = &mut self.pcs[pc];
+        if this.closed || this.stamp != stamp || this.connect_scheduled {
+            return;
+        }
+        this.stamp += 1;
+        this.state = ConnectionState::Failed;
+        this.failed = this.local.zip(this.remote).map(|(own, theirs)| (own.ice, theirs.ice));
+        this.selected = None;
+        self.input(pc, ConnectionInput::StateChanged(ConnectionState::Failed));
+    }
+}
