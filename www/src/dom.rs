@@ -102,7 +102,6 @@ impl Inputs {
 
     /// Sends what `input` makes of each event, as long as the listener is kept. Where it makes
     /// something, the browser's own action is prevented.
-    #[must_use]
     pub(crate) fn listen(
         &self,
         target: &EventTarget,
@@ -120,7 +119,6 @@ impl Inputs {
     }
 
     /// Sends what `input` makes at every click, as long as the listener is kept.
-    #[must_use]
     pub(crate) fn click(&self, target: &EventTarget, input: impl Fn() -> Input + 'static) -> EventListener {
         self.listen(target, "click", move |_| Some(input()))
     }

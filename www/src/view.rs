@@ -189,7 +189,7 @@ fn door(room: &RoomName, arrival: Arrival, language: Language) -> DoorView {
 }
 
 fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language) -> CallView {
-    let alone = call.others.is_empty().then(|| match state {
+    let alone = call.others.is_empty().then_some(match state {
         CallState::Left => [Word::LeftTitle, Word::LeftWords],
         CallState::Connecting => [Word::Connecting, Word::AloneWords],
         _ => [Word::AloneTitle, Word::AloneWords],
