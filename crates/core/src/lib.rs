@@ -11,6 +11,7 @@ pub mod mutation;
 mod negotiation;
 mod random;
 pub mod session;
+pub mod tutorial;
 
 pub use session::{
     ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent, SignalingState,

@@ -51,6 +51,14 @@ pub enum Mutation {
     NoRestart,
     /// An operation that was rejected is not made good.
     RejectionIgnored,
+    /// The generation is not counted up when joining again.
+    GenerationKept,
+    /// A member that is refused when it joins again gives up.
+    MemberGivesUp,
+    /// A peer that is not listed is dropped although the connection works.
+    UnlistedDropped,
+    /// What is sent is not said again in a new epoch.
+    MediaSaidOnce,
     /// Connections are closed when the socket drops.
     CloseOnSocketLoss,
     /// The same connection is opened anew in every epoch.

@@ -174,7 +174,9 @@ impl Link {
         let offers = (hearer && !broken(Mutation::HearerSilent)) || broken(Mutation::BothOffer);
         self.way = Some(Way::new(epoch, offers || self.is_tutorial()));
         self.replacement = Replacement { at: None, tries: self.replacement.tries };
-        self.say_media(media, cx);
+        if !broken(Mutation::MediaSaidOnce) || self.told == PeerState::Connecting {
+            self.say_media(media, cx);
+        }
 
         let incomplete = self.connection.as_ref().is_some_and(|connection| !connection.negotiation.is_complete());
         if reloaded && !broken(Mutation::InstanceIgnored) {
@@ -434,6 +436,7 @@ impl Link {
             self.told = state;
             cx.event(SessionEvent::PeerState { peer: self.id().clone(), state });
         }
-        self.absent_since = if self.way.is_some() || connected { None } else { self.absent_since.or(Some(cx.now)) };
+        let present = self.way.is_some() || (connected && !broken(Mutation::UnlistedDropped));
+        self.absent_since = if present { None } else { self.absent_since.or(Some(cx.now)) };
     }
 }

@@ -46,7 +46,10 @@ pub use self::{
     input::{ConnectionInput, ConnectionState, Input, Operation, SocketInput},
     output::{ConnectionCall, Output},
 };
-use crate::link::{Context, Heard, Link};
+use crate::{
+    link::{Context, Heard, Link},
+    mutation::{Mutation, broken},
+};
 
 /// Time since an origin of the driver's choice. Never runs backwards.
 pub type Time = Duration;
@@ -244,7 +247,7 @@ impl Session {
         match error.code {
             ErrorCode::Replaced => true,
             ErrorCode::RoomFull | ErrorCode::InvalidRoom | ErrorCode::UnsupportedVersion | ErrorCode::BadMessage => {
-                entering
+                entering || broken(Mutation::MemberGivesUp)
             }
             _ => false,
         }

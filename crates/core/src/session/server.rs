@@ -7,7 +7,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use madang_protocol::{Generation, Join, VERSION};
 
-use crate::backoff::Backoff;
+use crate::{
+    backoff::Backoff,
+    mutation::{Mutation, broken},
+};
 
 use super::{Config, Output, Time};
 
@@ -98,7 +101,8 @@ impl Server {
 
     /// Sends `join` with the next generation.
     pub(crate) fn join(&mut self, now: Time, out: &mut VecDeque<Output>) {
-        let generation = self.generation.map_or(self.instance, Generation::next);
+        let next = if broken(Mutation::GenerationKept) { |kept| kept } else { Generation::next };
+        let generation = self.generation.map_or(self.instance, next);
         self.generation = Some(generation);
         self.state = State::Joining { until: now + JOIN_PATIENCE };
         out.push_back(Output::Join(Join {

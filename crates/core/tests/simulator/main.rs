@@ -77,7 +77,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 24] = [
+const RULES: [Mutation; 28] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -100,6 +100,10 @@ const RULES: [Mutation; 24] = [
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
     Mutation::RejectionIgnored,
+    Mutation::GenerationKept,
+    Mutation::MemberGivesUp,
+    Mutation::UnlistedDropped,
+    Mutation::MediaSaidOnce,
     Mutation::CloseOnSocketLoss,
     Mutation::ReplaceEachEpoch,
 ];

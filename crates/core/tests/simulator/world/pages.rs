@@ -208,6 +208,10 @@ impl World {
                 }
             }
             SessionEvent::Ended(reason) => {
+                let full = EndReason::Refused(ErrorCode::RoomFull.into());
+                if reason == full && self.pages[page].signaling != Some(SignalingState::Connecting) {
+                    self.violate("a member gives up");
+                }
                 let taken = [ErrorCode::RoomFull, ErrorCode::Replaced].map(|code| EndReason::Refused(code.into()));
                 if taken.contains(&reason) && self.current[own] == Some(page) {
                     // An intruder had the seat first, or the page it took the place of came back
