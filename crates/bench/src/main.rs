@@ -1,0 +1,22 @@
+//! Measures Madang beside its counterpart, both in one run, so that the machine does not decide.
+
+mod delay;
+mod median;
+mod setup;
+
+use clap::Parser;
+
+/// Measures Madang beside its counterpart.
+#[derive(Debug, Parser)]
+#[command(name = "madang-bench")]
+enum Measurement {
+    /// Opening a page to the other's first frame, beside the tutorial's page, both on this server.
+    Setup(setup::Options),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    match Measurement::parse() {
+        Measurement::Setup(options) => setup::measure(&options).await,
+    }
+}
