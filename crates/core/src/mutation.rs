@@ -53,6 +53,8 @@ pub enum Mutation {
     RejectionIgnored,
     /// The generation is not counted up when joining again.
     GenerationKept,
+    /// What arrives before the answer to `join` is dropped.
+    EarlyEventsDropped,
     /// A member that is refused when it joins again gives up.
     MemberGivesUp,
     /// A peer that is not listed is dropped although the connection works.

@@ -166,8 +166,9 @@ impl Link {
     ) {
         let epoch = Epoch::of(own, peer.generation);
         let reloaded = self.peer.instance != peer.instance;
-        if !reloaded && self.way.as_ref().is_some_and(|way| way.epoch() == epoch) {
-            return; // told twice
+        let known = self.way.is_some() && !reloaded && peer.generation <= self.peer.generation;
+        if hearer && known {
+            return; // the answer to `join` told of it already
         }
         self.suspend(cx);
         self.peer = peer;

@@ -34,11 +34,6 @@ impl Way {
         Self { epoch, sent: 0, expected: 0, open }
     }
 
-    /// Which epoch it is.
-    pub(crate) fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
     /// The next signal to `to`.
     pub(crate) fn signal(&mut self, to: PeerId, body: Body) -> SignalTo<Body> {
         let seq = self.sent;

@@ -36,8 +36,8 @@ mod server;
 use std::{collections::VecDeque, time::Duration};
 
 use madang_protocol::{
-    DisplayName, ErrorCode, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply, RoomName, Secret, Token,
-    WireError, limits,
+    Body, DisplayName, ErrorCode, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply, RoomName, Secret,
+    SignalFrom, Token, WireError, limits,
 };
 
 use self::server::{Due, Server};
@@ -84,6 +84,8 @@ pub struct Session {
     signaling: Option<SignalingState>,
     media: Option<(bool, bool)>,
     grace: Duration,
+    /// What came before the answer to `join`.
+    early: Vec<SocketInput>,
     /// The highest number of any connection of a peer that is gone.
     last_number: u32,
 }
@@ -114,6 +116,7 @@ impl Session {
             signaling: None,
             media: None,
             grace: limits::GRACE,
+            early: Vec::new(),
             last_number: 0,
         }
     }
@@ -191,18 +194,27 @@ impl Session {
             }
             SocketInput::Disconnected | SocketInput::ConnectFailed => self.socket_lost(),
             SocketInput::JoinReply(reply) => self.join_reply(reply),
-            // While an answer to `join` is awaited, what comes belongs to the generation before.
-            SocketInput::PeerJoined(peer) if self.server.is_joined() => self.enter(peer, true),
-            SocketInput::Signal(signal) if self.server.is_joined() => {
-                let from = signal.from.clone();
-                if self.with_link(&from, |link, cx| link.signal(signal, cx)) == Some(Heard::Gap) {
-                    self.server.join_again();
-                }
-            }
-            SocketInput::PeerJoined(_) | SocketInput::Signal(_) => {}
-            SocketInput::PeerLeft(left) => self.peer_left(left),
             SocketInput::Error(error) if error.code == ErrorCode::Replaced => self.end(EndReason::Refused(error)),
             SocketInput::Error(_) => {} // if it matters, the server disconnects
+            input if self.server.is_joining() => self.keep(input),
+            _ if !self.server.is_joined() => {}
+            SocketInput::PeerJoined(peer) => self.enter(peer, true),
+            SocketInput::Signal(signal) => self.signal(signal),
+            SocketInput::PeerLeft(left) => self.peer_left(left),
+        }
+    }
+
+    /// Events may overtake the answer to `join`: they wait for it.
+    fn keep(&mut self, input: SocketInput) {
+        if self.early.len() < limits::QUEUED_CANDIDATES && !broken(Mutation::EarlyEventsDropped) {
+            self.early.push(input);
+        }
+    }
+
+    fn signal(&mut self, signal: SignalFrom<Body>) {
+        let from = signal.from.clone();
+        if self.with_link(&from, |link, cx| link.signal(signal, cx)) == Some(Heard::Gap) {
+            self.server.join_again();
         }
     }
 
@@ -223,6 +235,7 @@ impl Session {
 
     /// Ends the epoch with every peer.
     fn interrupt(&mut self) {
+        self.early.clear();
         self.each_link(|link, cx| link.suspend(cx));
     }
 
@@ -263,6 +276,9 @@ impl Session {
         self.event(if first { SessionEvent::Joined(joined) } else { SessionEvent::IceServers(joined.ice_servers) });
         for peer in peers {
             self.enter(peer, false);
+        }
+        for input in std::mem::take(&mut self.early) {
+            self.socket(input);
         }
     }
 

@@ -77,7 +77,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 28] = [
+const RULES: [Mutation; 29] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -101,6 +101,7 @@ const RULES: [Mutation; 28] = [
     Mutation::NoRestart,
     Mutation::RejectionIgnored,
     Mutation::GenerationKept,
+    Mutation::EarlyEventsDropped,
     Mutation::MemberGivesUp,
     Mutation::UnlistedDropped,
     Mutation::MediaSaidOnce,

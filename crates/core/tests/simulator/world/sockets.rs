@@ -120,7 +120,11 @@ impl World {
         let latency = self.latency[self.pages[self.sockets[socket].page].peer];
         let delay = self.random.range(latency, 2 * latency + 3);
         let wire = &mut self.sockets[socket];
-        if wire.up {
+        if wire.up && self.late_answers && matches!(message, Down::Reply(_)) {
+            // The answer takes another way through the server than the events do.
+            let late = self.random.range(0, 4 * latency + 50);
+            self.at(self.now + delay + late, Event::ToPage(socket, message));
+        } else if wire.up {
             wire.last_down = wire.last_down.max(self.now + delay);
             let at = wire.last_down;
             self.at(at, Event::ToPage(socket, message));
