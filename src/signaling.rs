@@ -1,24 +1,41 @@
 //! The way to the server: what the Socket.IO socket says becomes the session's inputs, what the
-//! session wants said becomes events on the socket.
+//! session wants said becomes events on the socket. A server that only knows the tutorial's
+//! dialect is met through [`madang_core::tutorial`], which plays a native one.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
-use madang_core::SocketInput;
-use madang_protocol::{Body, Join, SignalTo, message::event};
+use madang_core::{
+    Output, SocketInput,
+    tutorial::{Heard, Say, Tutorial},
+};
+use madang_protocol::{DescriptionType, Join, RoomName, message::event, tutorial};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
-use crate::sys::{
-    clock, log,
-    socket::{RawSocket, Socket},
-};
+use crate::sys::{clock, log, socket::Socket};
+
+type Report = Rc<dyn Fn(SocketInput)>;
 
 /// The socket of one room.
 pub(crate) struct Signaling {
     socket: Socket,
-    /// Counts `join`s, so that a late answer to an earlier one is not taken for the latest's.
-    joins: Rc<Cell<u32>>,
-    input: Rc<dyn Fn(SocketInput)>,
+    report: Report,
+    dialect: Dialect,
+}
+
+/// What is spoken on the socket.
+enum Dialect {
+    /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
+    Native {
+        joins: Rc<Cell<u32>>,
+    },
+    Tutorial {
+        machine: Rc<RefCell<Tutorial>>,
+        room: RoomName,
+    },
 }
 
 impl std::fmt::Debug for Signaling {
@@ -28,40 +45,46 @@ impl std::fmt::Debug for Signaling {
 }
 
 impl Signaling {
-    /// A socket to this server that reports to `input`.
-    pub(crate) fn new(server: &str, input: impl Fn(SocketInput) + 'static) -> Result<Self, JsValue> {
-        Ok(Self::wire(Socket::new(server)?, Rc::new(input)))
+    /// Speaks the native protocol on this socket and reports to `report`.
+    pub(crate) fn native(mut socket: Socket, report: impl Fn(SocketInput) + 'static) -> Self {
+        let report = listen_to_socket(&mut socket, report);
+        receive(&mut socket, event::PEER_JOINED, &report, SocketInput::PeerJoined);
+        receive(&mut socket, event::PEER_LEFT, &report, SocketInput::PeerLeft);
+        receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
+        receive(&mut socket, event::ERROR, &report, SocketInput::Error);
+        Self { socket, report, dialect: Dialect::Native { joins: Rc::default() } }
     }
 
-    /// Takes over a socket that the page made earlier.
-    pub(crate) fn adopt(socket: RawSocket, input: impl Fn(SocketInput) + 'static) -> Self {
-        Self::wire(Socket::adopt(socket), Rc::new(input))
-    }
-
-    fn wire(mut socket: Socket, input: Rc<dyn Fn(SocketInput)>) -> Self {
-        let tell = |what: fn() -> SocketInput| {
-            let input = input.clone();
-            move |_| input(what())
+    /// Speaks the tutorial's dialect on this socket and reports to `report`.
+    pub(crate) fn tutorial(
+        mut socket: Socket,
+        machine: Tutorial,
+        room: RoomName,
+        report: impl Fn(SocketInput) + 'static,
+    ) -> Self {
+        let report = listen_to_socket(&mut socket, report);
+        let machine = Rc::new(RefCell::new(machine));
+        let hear = {
+            let (machine, report) = (machine.clone(), report.clone());
+            Rc::new(move |heard| {
+                machine.borrow_mut().hear(heard);
+                report_all(&machine, &report);
+            })
         };
-        let connected = tell(|| SocketInput::Connected);
-        socket.listen("connect", move |argument| {
-            clock::mark("madang:socket");
-            connected(argument);
-        });
-        socket.listen("disconnect", tell(|| SocketInput::Disconnected));
-        socket.listen("connect_error", tell(|| SocketInput::ConnectFailed));
-        receive(&mut socket, event::PEER_JOINED, &input, SocketInput::PeerJoined);
-        receive(&mut socket, event::PEER_LEFT, &input, SocketInput::PeerLeft);
-        receive(&mut socket, event::SIGNAL, &input, SocketInput::Signal);
-        receive(&mut socket, event::ERROR, &input, SocketInput::Error);
-        Self { socket, joins: Rc::default(), input }
+        let ready = hear.clone();
+        socket.listen(tutorial::READY, move |_| ready(Heard::Ready));
+        let hear: Rc<dyn Fn(Heard)> = hear;
+        receive(&mut socket, tutorial::OFFER, &hear, Heard::Description);
+        receive(&mut socket, tutorial::ANSWER, &hear, Heard::Description);
+        receive(&mut socket, tutorial::ICE_CANDIDATE, &hear, Heard::Candidate);
+        Self { socket, report, dialect: Dialect::Tutorial { machine, room } }
     }
 
     /// Connects; says at once that it is, if the page has done that already.
     pub(crate) fn connect(&self) {
         if self.socket.connected() {
             clock::mark("madang:socket");
-            (self.input)(SocketInput::Connected);
+            (self.report)(SocketInput::Connected);
         } else {
             self.socket.connect();
         }
@@ -72,45 +95,96 @@ impl Signaling {
         self.socket.disconnect();
     }
 
-    /// Says `join` and reports the answer.
-    pub(crate) fn join(&self, join: &Join) {
-        let number = self.joins.get().wrapping_add(1);
-        self.joins.set(number);
-        let (joins, input) = (self.joins.clone(), self.input.clone());
+    /// Says to the server what the session wants said: a join, a signal or goodbye.
+    pub(crate) fn say(&self, output: &Output) {
+        match (&self.dialect, output) {
+            (Dialect::Native { joins }, Output::Join(join)) => self.join(join, joins),
+            (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
+            (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
+            (Dialect::Tutorial { machine, room }, _) => {
+                machine.borrow_mut().say(output);
+                loop {
+                    let said = machine.borrow_mut().poll_say();
+                    match said {
+                        Some(Say::Join(room)) => self.emit(tutorial::JOIN, &room, None),
+                        Some(Say::Description(description)) => {
+                            let event = match description.kind {
+                                DescriptionType::Offer => tutorial::OFFER,
+                                DescriptionType::Answer => tutorial::ANSWER,
+                            };
+                            self.emit(event, &description, Some(room));
+                        }
+                        Some(Say::Candidate(candidate)) => self.emit(tutorial::ICE_CANDIDATE, &candidate, Some(room)),
+                        None => break,
+                    }
+                }
+                report_all(machine, &self.report);
+            }
+            _ => {}
+        }
+    }
+
+    fn join(&self, join: &Join, joins: &Rc<Cell<u32>>) {
+        let number = joins.get().wrapping_add(1);
+        joins.set(number);
+        let (joins, report) = (joins.clone(), self.report.clone());
         if let Some(payload) = encode(join) {
             self.socket.emit_with_ack(event::JOIN, &payload, move |answer| {
                 if joins.get() == number
                     && let Some(reply) = decode(event::JOIN, answer)
                 {
-                    input(SocketInput::JoinReply(reply));
+                    report(SocketInput::JoinReply(reply));
                 }
             });
         }
     }
 
-    /// Says `signal`.
-    pub(crate) fn signal(&self, signal: &SignalTo<Body>) {
-        if let Some(payload) = encode(signal) {
-            self.socket.emit(event::SIGNAL, &payload);
+    fn emit(&self, event: &str, payload: &impl Serialize, room: Option<&RoomName>) {
+        let room = room.map(|room| JsValue::from_str(room.as_str()));
+        if let Some(payload) = encode(payload) {
+            let arguments: Vec<JsValue> = [Some(payload), room].into_iter().flatten().collect();
+            self.socket.emit(event, &arguments);
         }
-    }
-
-    /// Says `leave`.
-    pub(crate) fn leave(&self) {
-        self.socket.emit_bare(event::LEAVE);
     }
 }
 
-fn receive<T: DeserializeOwned + 'static>(
+/// Reports what happens to the socket itself.
+fn listen_to_socket(socket: &mut Socket, report: impl Fn(SocketInput) + 'static) -> Report {
+    let report: Report = Rc::new(report);
+    let tell = |what: fn() -> SocketInput| {
+        let report = report.clone();
+        move |_| report(what())
+    };
+    let connected = tell(|| SocketInput::Connected);
+    socket.listen("connect", move |argument| {
+        clock::mark("madang:socket");
+        connected(argument);
+    });
+    socket.listen("disconnect", tell(|| SocketInput::Disconnected));
+    socket.listen("connect_error", tell(|| SocketInput::ConnectFailed));
+    report
+}
+
+/// Reports what the tutorial machine has for the session.
+fn report_all(machine: &RefCell<Tutorial>, report: &Report) {
+    loop {
+        let input = machine.borrow_mut().poll_input();
+        let Some(input) = input else { break };
+        report(input);
+    }
+}
+
+/// Hears an event whose first argument is a `T`.
+fn receive<I: 'static, T: DeserializeOwned + 'static>(
     socket: &mut Socket,
     event: &'static str,
-    input: &Rc<dyn Fn(SocketInput)>,
-    wrap: fn(T) -> SocketInput,
+    hear: &Rc<dyn Fn(I)>,
+    wrap: fn(T) -> I,
 ) {
-    let input = input.clone();
+    let hear = hear.clone();
     socket.listen(event, move |payload| {
         if let Some(payload) = decode(event, payload) {
-            input(wrap(payload));
+            hear(wrap(payload));
         }
     });
 }

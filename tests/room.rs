@@ -9,8 +9,8 @@
 use futures_util::StreamExt;
 use js_sys::Promise;
 use madang::{
-    DisplayName, EndReason, Error, ErrorCode, LeaveReason, PeerId, PeerState, Room, RoomEvent, RoomEvents, RoomName,
-    RoomOptions, Secret, SignalingState,
+    Dialect, DisplayName, EndReason, Error, ErrorCode, LeaveReason, PeerId, PeerState, Room, RoomEvent, RoomEvents,
+    RoomName, RoomOptions, Secret, SignalingState,
 };
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
@@ -32,6 +32,11 @@ extern "C" {
     fn listeners(this: &FakeServer, socket: u32) -> u32;
     #[wasm_bindgen(method, setter)]
     fn set_away(this: &FakeServer, away: bool);
+    type FakeTutorialServer;
+    #[wasm_bindgen(constructor)]
+    fn new() -> FakeTutorialServer;
+    #[wasm_bindgen(method)]
+    fn socket(this: &FakeTutorialServer) -> JsValue;
     fn frames(stream: &MediaStream, n: u32) -> Promise;
 }
 
@@ -41,8 +46,12 @@ fn open(server: &FakeServer, number: u8) -> (Room, RoomEvents) {
 }
 
 fn open_with(server: &FakeServer, number: u8, more: impl Fn(RoomOptions) -> RoomOptions) -> (Room, RoomEvents) {
+    open_on(server.socket(), number, more)
+}
+
+fn open_on(socket: JsValue, number: u8, more: impl Fn(RoomOptions) -> RoomOptions) -> (Room, RoomEvents) {
     let name: RoomName = "test".parse().unwrap();
-    let options = RoomOptions::new(name).secret(Secret::from_bits([number; 16])).socket(server.socket());
+    let options = RoomOptions::new(name).secret(Secret::from_bits([number; 16])).socket(socket);
     let room = Room::open(more(options)).unwrap();
     let events = room.events();
     (room, events)
@@ -243,6 +252,19 @@ async fn a_lost_socket_does_not_touch_the_call() {
     })
     .await;
     shows_frames(&stream).await;
+    a.leave();
+    b.leave();
+}
+
+#[wasm_bindgen_test]
+async fn a_tutorial_server_will_do() {
+    let server = FakeTutorialServer::new();
+    let [(a, mut events_a), (b, mut events_b)] =
+        [1, 2].map(|number| open_on(server.socket(), number, |options| options.dialect(Dialect::Tutorial)));
+    let (_, stream_a) = connected(&mut events_a).await;
+    let (_, stream_b) = connected(&mut events_b).await;
+    shows_frames(&stream_a).await;
+    shows_frames(&stream_b).await;
     a.leave();
     b.leave();
 }

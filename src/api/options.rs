@@ -3,6 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use js_sys::{Object, Reflect};
+use madang_protocol::Dialect;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::error;
@@ -23,6 +24,11 @@ pub(super) fn parse(object: &JsValue) -> Result<RoomOptions, JsValue> {
     }
     if let Some(token) = text(object, "token")? {
         options = options.token(checked("token", &token)?);
+    }
+    match text(object, "dialect")?.as_deref() {
+        None | Some("native") => {}
+        Some("tutorial") => options = options.dialect(Dialect::Tutorial),
+        Some(_) => return Err(invalid("dialect must be \"native\" or \"tutorial\"")),
     }
     let (audio, audio_constraints) = medium(object, "audio")?;
     let (video, video_constraints) = medium(object, "video")?;

@@ -15,6 +15,11 @@ export interface RoomOptions {
   /** A stream to use instead of asking for devices; the room owns its tracks from then on. */
   stream?: MediaStream | Promise<MediaStream>;
   /**
+   * How to talk to the server. "tutorial": a server made from the Socket.IO WebRTC tutorial,
+   * which knows rooms of two and little else. Default: "native".
+   */
+  dialect?: Dialect;
+  /**
    * A Socket.IO socket made before this module was loaded, with `reconnection: false`; the room
    * owns it from then on.
    */
@@ -25,7 +30,7 @@ export interface RoomOptions {
 export type SignalingState = "connecting" | "joined" | "reconnecting";
 /** The way to a peer. */
 export type PeerState = "connecting" | "connected" | "reconnecting";
-/** How a peer talks: this protocol, or the older tutorial's. */
+/** A way to talk: this protocol, or the older tutorial's. */
 export type Dialect = "native" | "tutorial";
 /** Why a peer is gone. */
 export type LeaveReason = "left" | "timed-out" | "removed" | "unknown";

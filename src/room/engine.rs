@@ -17,8 +17,9 @@ use madang_core::{
     EndReason, Input, Output, Session, SessionEvent, Time,
     media::{Media, MediaInput, MediaOutput, MediaProblemKind},
     session::Config,
+    tutorial::Tutorial,
 };
-use madang_protocol::{ConnectionId, IceServer, PeerId};
+use madang_protocol::{ConnectionId, Dialect, IceServer, PeerId};
 use wasm_bindgen::JsValue;
 use web_sys::MediaStream;
 
@@ -28,7 +29,7 @@ use crate::{
     media::{Acquired, Constraints, LocalMedia},
     peer::{Connection, Report},
     signaling::Signaling,
-    sys::{clock, log, page::PageListeners},
+    sys::{clock, log, page::PageListeners, socket::Socket},
 };
 
 /// How long the first join may take.
@@ -74,6 +75,8 @@ impl Engine {
     pub(crate) fn start(options: RoomOptions) -> Result<Rc<Self>, Error> {
         let secret = options.secret.or_else(|| secret::of(&options.room)).ok_or(Error::Unsupported)?;
         let seed = secret::seed().ok_or(Error::Unsupported)?;
+        let tutorial = (options.dialect == Dialect::Tutorial)
+            .then(|| (Tutorial::new(&secret, (seed >> 32) as u32), options.room.clone()));
         let session = Session::new(Config {
             room: options.room,
             secret,
@@ -87,6 +90,10 @@ impl Engine {
         let server = match options.server {
             Some(server) => server,
             None => page_origin().ok_or(Error::Unsupported)?,
+        };
+        let socket = match options.socket {
+            Some(socket) => Socket::adopt(socket),
+            None => Socket::new(&server).map_err(|error| Error::Server(format!("{server}: {error:?}")))?,
         };
 
         let engine = Rc::new_cyclic(|this| Self {
@@ -108,9 +115,9 @@ impl Engine {
             waiting: RefCell::default(),
         });
         let input = engine.poster(|input| Work::Session(Input::Socket(input)));
-        let signaling = match options.socket {
-            Some(socket) => Signaling::adopt(socket, input),
-            None => Signaling::new(&server, input).map_err(|error| Error::Server(format!("{server}: {error:?}")))?,
+        let signaling = match tutorial {
+            Some((machine, room)) => Signaling::tutorial(socket, machine, room, input),
+            None => Signaling::native(socket, input),
         };
         *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
         let closing = engine.poster(|()| Work::Session(Input::Leave));
@@ -253,9 +260,7 @@ impl Engine {
         match output {
             Output::Connect => self.signaling(Signaling::connect),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Join(join) => self.signaling(|signaling| signaling.join(&join)),
-            Output::Signal(signal) => self.signaling(|signaling| signaling.signal(&signal)),
-            Output::Leave => self.signaling(Signaling::leave),
+            Output::Join(_) | Output::Signal(_) | Output::Leave => self.signaling(|signaling| signaling.say(&output)),
             Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),
             Output::Close { peer, connection } => {
                 self.connections.borrow_mut().retain(|open| open.peer != peer || open.id != connection);

@@ -1,7 +1,7 @@
 //! What a room is opened with.
 
 use js_sys::Promise;
-use madang_protocol::{DisplayName, RoomName, Secret, Token};
+use madang_protocol::{Dialect, DisplayName, RoomName, Secret, Token};
 use wasm_bindgen::JsValue;
 
 use crate::{media::Constraints, sys::socket::RawSocket};
@@ -27,6 +27,7 @@ pub struct RoomOptions {
     pub(crate) constraints: Option<Constraints>,
     pub(crate) socket: Option<RawSocket>,
     pub(crate) stream: Option<Promise>,
+    pub(crate) dialect: Dialect,
 }
 
 impl RoomOptions {
@@ -43,6 +44,7 @@ impl RoomOptions {
             constraints: None,
             socket: None,
             stream: None,
+            dialect: Dialect::Native,
         }
     }
 
@@ -93,6 +95,14 @@ impl RoomOptions {
     #[must_use]
     pub fn constraints(mut self, audio: JsValue, video: JsValue) -> Self {
         self.constraints = Some(Constraints { audio, video });
+        self
+    }
+
+    /// How to talk to the server: [`Dialect::Tutorial`] for a server made from the Socket.IO
+    /// WebRTC tutorial, which knows rooms of two and little else.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 

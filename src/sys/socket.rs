@@ -86,16 +86,9 @@ impl Socket {
 
     /// Sends an event; dropped when the socket is not connected, since socket.io-client would
     /// keep it for a later connection, on which it would mean something else.
-    pub(crate) fn emit(&self, event: &str, payload: &JsValue) {
+    pub(crate) fn emit(&self, event: &str, arguments: &[JsValue]) {
         if self.raw.connected() {
-            self.raw.emit(event, &Array::of1(payload));
-        }
-    }
-
-    /// Sends an event without a payload.
-    pub(crate) fn emit_bare(&self, event: &str) {
-        if self.raw.connected() {
-            self.raw.emit(event, &Array::new());
+            self.raw.emit(event, &arguments.iter().collect());
         }
     }
 

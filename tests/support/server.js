@@ -116,6 +116,26 @@ export class FakeServer {
   }
 }
 
+// A server that only knows the tutorial's dialect, and tells `ready` to both as the tutorial's
+// own does.
+export class FakeTutorialServer {
+  rooms = new Map();
+
+  socket() {
+    return new FakeSocket(this);
+  }
+
+  take(socket, event, payload, room) {
+    if (event === "join") {
+      const members = [...(this.rooms.get(payload) ?? []), socket];
+      this.rooms.set(payload, members);
+      if (members.length === 2) for (const member of members) member.deliver("ready");
+    } else {
+      for (const other of this.rooms.get(room) ?? []) if (other !== socket) other.deliver(event, payload);
+    }
+  }
+}
+
 // Resolves when `n` more frames of the stream were shown.
 export function frames(stream, n) {
   const video = document.createElement("video");
