@@ -16,6 +16,8 @@ use crate::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a negotiated path may take to work.
 pub(crate) const TRIAL: Duration = Duration::from_secs(10);
+/// The least time between two restarts because the network changed.
+const SPACING: Duration = Duration::from_secs(5);
 /// Restarts in vain before the impolite peer replaces the connection.
 const RESTARTS: u32 = 3;
 
@@ -35,6 +37,8 @@ pub(crate) struct Recovery {
     restarts: u32,
     state: ConnectionState,
     at: Option<Time>,
+    restarted_at: Option<Time>,
+    /// Restarts since it was last connected.
     tries: u32,
     /// Not connected, for longer than is worth a word.
     lost: bool,
@@ -52,7 +56,7 @@ impl Recovery {
     }
 
     fn replacing_after(restarts: u32) -> Self {
-        Self { restarts, state: ConnectionState::New, at: None, tries: 0, lost: true }
+        Self { restarts, state: ConnectionState::New, at: None, restarted_at: None, tries: 0, lost: true }
     }
 
     /// Media can flow.
@@ -79,10 +83,11 @@ impl Recovery {
         }
     }
 
-    /// The browser's network changed: the path may be gone before anybody notices.
+    /// The browser's network changed: the path may be gone before anybody notices. Some browsers
+    /// say so whenever their guess at the bandwidth changes, so not every time counts.
     pub(crate) fn network_changed(&mut self, now: Time) {
         if self.restarts > 0 {
-            self.not_later_than(now);
+            self.not_later_than(self.restarted_at.map_or(now, |at| now.max(at + SPACING)));
         }
     }
 
@@ -101,15 +106,19 @@ impl Recovery {
     pub(crate) fn restart_now(&mut self, now: Time) -> bool {
         let due = !self.is_connected() || self.at.is_some_and(|at| at <= now);
         if due && !broken(Mutation::NoRestart) {
-            self.restarted();
+            self.restarted(now);
             return true;
         }
         false
     }
 
-    fn restarted(&mut self) {
-        (self.at, self.lost) = (None, true);
-        self.tries = self.tries.saturating_add(1);
+    fn restarted(&mut self, now: Time) {
+        self.at = None;
+        self.restarted_at = Some(now);
+        if !self.is_connected() {
+            self.lost = true;
+            self.tries = self.tries.saturating_add(1);
+        }
     }
 
     /// What is due; `able` is whether signaling works.
@@ -117,7 +126,7 @@ impl Recovery {
         if self.at.is_none_or(|at| at > now) {
             return None;
         }
-        self.lost = true;
+        self.lost = !self.is_connected();
         if !able {
             return None;
         }
@@ -129,13 +138,13 @@ impl Recovery {
             self.at = None;
             return Some(Remedy::Replace);
         }
-        self.restarted();
+        self.restarted(now);
         Some(Remedy::Restart)
     }
 
     /// When [`Recovery::tick`] is wanted.
     pub(crate) fn timeout(&self, able: bool) -> Option<Time> {
-        self.at.filter(|_| able || !self.lost)
+        self.at.filter(|_| able || (!self.lost && !self.is_connected()))
     }
 }
 
@@ -177,6 +186,20 @@ mod tests {
         assert_eq!(recovery.tick(s(1), false), None);
         assert_eq!(recovery.timeout(false), None);
         assert_eq!(recovery.tick(s(60), true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn false_alarms_are_restarted_now_and_then_and_never_held_against_the_connection() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        let mut restarts = 0;
+        for second in 0..50 {
+            recovery.network_changed(s(second));
+            restarts += u32::from(recovery.tick(s(second), true) == Some(Remedy::Restart));
+        }
+        assert_eq!(restarts, 10);
+        recovery.state_changed(s(60), ConnectionState::Disconnected);
+        assert!(recovery.is_flowing());
     }
 
     #[test]

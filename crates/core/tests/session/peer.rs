@@ -156,6 +156,18 @@ fn late_and_repeated_signals_are_dropped_and_a_gap_joins_again() {
 }
 
 #[test]
+fn what_overtakes_the_answer_to_join_waits_for_it() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    assert!(stage.enter_other().is_empty());
+    assert!(stage.hear(Body::Media { microphone: true, camera: true }).is_empty());
+    let out = stage.welcome(vec![]);
+    assert_eq!(opened(&out), [(2, true)]);
+    assert!(events(&out).iter().any(|event| matches!(event, SessionEvent::PeerMedia { .. })));
+}
+
+#[test]
 fn a_peer_that_skips_signals_all_the_time_is_not_followed_at_its_pace() {
     let mut stage = Stage::connected(true);
     let mut joins = 0;

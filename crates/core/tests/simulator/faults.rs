@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Outage { peer: usize, down: u64 },
     /// The page's addresses change; the browser tells or not, and the socket survives or not.
     Roam { peer: usize, told: bool, cut: bool },
+    /// The browser says again and again that the network changed, and it did not.
+    Alarms { peer: usize, times: u32 },
     /// The page is loaded again.
     Reload(usize),
     /// The same peer in a second page.
@@ -39,6 +41,9 @@ pub(crate) enum Fault {
     Repeat(usize),
 }
 
+/// Milliseconds between false alarms.
+pub(crate) const ALARM_SPACING: u64 = 1500;
+
 /// A plan of faults, in order, and the time by which all are over.
 pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64) {
     let mut end = 3000;
@@ -53,7 +58,7 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
         };
         last = at;
         let peer = random.place(peers);
-        let fault = match random.range(0, 20) {
+        let fault = match random.range(0, 21) {
             0 | 1 => Fault::Change(peer),
             2..=4 => Fault::Glare,
             5 => Fault::Mute(peer),
@@ -69,10 +74,12 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
             16 => Fault::Refuse(peer),
             17 => Fault::RefuseAll,
             18 => Fault::Reorder(peer),
+            19 => Fault::Alarms { peer, times: 6 },
             _ => Fault::Repeat(peer),
         };
         let over = match fault {
             Fault::Restart { down } | Fault::Outage { down, .. } => at + down,
+            Fault::Alarms { times, .. } => at + ALARM_SPACING * u64::from(times),
             _ => at,
         };
         end = end.max(over);

@@ -4,7 +4,10 @@ use madang_core::Input;
 use madang_protocol::ErrorCode;
 
 use super::{Event, Millis, World};
-use crate::{faults::Fault, server::Down};
+use crate::{
+    faults::{ALARM_SPACING, Fault},
+    server::Down,
+};
 
 impl World {
     pub(super) fn fault(&mut self, fault: Fault) {
@@ -50,6 +53,14 @@ impl World {
                 self.evaluate_all();
                 if told {
                     self.drive(page, Input::NetworkChanged);
+                }
+            }
+            Fault::Alarms { peer, times } => {
+                if let Some(page) = self.current[peer] {
+                    self.drive(page, Input::NetworkChanged);
+                }
+                if times > 1 {
+                    self.at(self.now + ALARM_SPACING, Event::Fault(Fault::Alarms { peer, times: times - 1 }));
                 }
             }
             Fault::Reload(peer) => {
