@@ -24,6 +24,7 @@ pub(crate) struct Kit {
     pub(crate) workspace: Workspace,
     toolchain: Once<Toolchain>,
     npm: Once<Npm>,
+    optimizer: OnceCell<Option<Npm>>,
     sdk: Once<Files>,
     dist: Once<PathBuf>,
     server: Once<PathBuf>,
@@ -37,6 +38,7 @@ impl Kit {
             workspace,
             toolchain: Once::default(),
             npm: Once::default(),
+            optimizer: OnceCell::new(),
             sdk: Once::default(),
             dist: Once::default(),
             server: Once::default(),
@@ -57,7 +59,8 @@ impl Kit {
 
     /// npm's `wasm-opt`. It makes a smaller download and nothing else, so going without is a remark and no error.
     pub(crate) fn optimizer(&self) -> Option<Npm> {
-        self.npm().inspect_err(|error| ui::note(format!("no wasm-opt, so a larger download: {error:#}"))).ok()
+        let told = || self.npm().inspect_err(|error| ui::note(format!("no wasm-opt, so a larger download: {error:#}")));
+        self.optimizer.get_or_init(|| told().ok()).clone()
     }
 
     /// The SDK's files, as the browser loads them.
@@ -73,10 +76,10 @@ impl Kit {
     /// The server's program, with page and SDK inside.
     pub(crate) fn server(&self) -> Result<PathBuf> {
         self.server.get(|| {
-            let dist = self.dist()?;
-            let mut cargo = self.workspace.cargo();
-            cargo.args(["build", "--release", "--package", "madang-server"]).env("MADANG_DIST", dist);
-            run(&mut cargo)?;
+            // Its build embeds target/dist by itself; saying so in MADANG_DIST would only make a plain
+            // `cargo build` believe that something changed.
+            self.dist()?;
+            run(self.workspace.cargo().args(["build", "--release", "--package", "madang-server"]))?;
             let program = format!("madang-server{}", std::env::consts::EXE_SUFFIX);
             Ok(self.workspace.target.join("release").join(program))
         })

@@ -26,7 +26,9 @@ impl Npm {
         let stamp = workspace.node_modules().join(".madang-lock");
         if fs::read(&stamp).ok() != Some(wanted.clone()) {
             let log = workspace.log("npm-ci");
-            run_logged(workspace.command("npm").arg("ci"), &log)
+            // A registry that is out of reach should cost seconds: running works without it.
+            let patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"];
+            run_logged(workspace.command("npm").arg("ci").args(patience), &log)
                 .context("npm could not install the packages of package-lock.json; is its registry reachable?")?;
             fs::write(&stamp, wanted).with_context(|| format!("cannot write {}", stamp.display()))?;
         }
