@@ -17,6 +17,7 @@ use crate::{
     call::CallScreen,
     dom::{Inputs, Missing, find},
     door::{DoorScreen, Link},
+    early::Early,
     frame::Frame,
     room_name::{self, Route},
     start::StartScreen,
@@ -45,6 +46,7 @@ pub(crate) struct Page {
     frame: Frame,
     main: Element,
     screen: Screen,
+    early: Early,
     room: Option<(Room, RoomEvents)>,
     seconds: Option<Interval>,
     copied: Option<Timeout>,
@@ -82,6 +84,7 @@ impl Page {
             performance: window.performance().ok_or(Missing("performance"))?,
             state: State::new(),
             screen: Screen::None,
+            early: Early::take(),
             room: None,
             seconds: None,
             copied: None,
@@ -103,6 +106,8 @@ impl Page {
             for effect in self.state.update(now, &input) {
                 self.perform(effect);
             }
+            // Whatever comes first, an address or an event, has opened a room or not.
+            self.early.release();
             self.show(&View::of(&self.state, self.language, now))?;
             self.attach(&input);
         }
@@ -137,7 +142,7 @@ impl Page {
     }
 
     fn open(&mut self, room: RoomName) {
-        match Room::open(RoomOptions::new(room)) {
+        match Room::open(self.early.give(RoomOptions::new(room))) {
             Ok(room) => {
                 let events = room.events();
                 self.room = Some((room, events));

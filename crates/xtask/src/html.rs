@@ -1,4 +1,5 @@
-//! Trunk's `<link data-trunk …>` tags in `index.html`: found here, replaced by what the caller gives.
+//! Trunk's `<link data-trunk …>` and `<script data-trunk …>` tags in `index.html`: found here, replaced by what the
+//! caller gives.
 //!
 //! The same page works under `trunk serve` and in our own `dist`. Only tags are looked at; everything else passes
 //! through byte for byte.
@@ -7,14 +8,14 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 
-/// One `<link data-trunk>` tag.
+/// One `<link data-trunk>` tag, or the start of a `<script data-trunk>` (whose `</script>` stays).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Link {
     attributes: BTreeMap<String, String>,
 }
 
 impl Link {
-    /// The kind of asset: `rust`, `css`, `icon`, …
+    /// The kind of asset: `rust`, `css`, `icon`, …; `script` for a script.
     pub(crate) fn rel(&self) -> Result<&str> {
         self.attribute("rel")
     }
@@ -30,7 +31,7 @@ impl Link {
     }
 }
 
-/// Replaces each `<link data-trunk>` by the HTML that `replace` returns for it.
+/// Replaces each such tag by the HTML that `replace` returns for it.
 pub(crate) fn replace_links(html: &str, mut replace: impl FnMut(&Link) -> Result<String>) -> Result<String> {
     let mut done = String::with_capacity(html.len());
     let mut rest = html;
@@ -68,9 +69,14 @@ fn tag_end(html: &str) -> Result<usize> {
 }
 
 fn parse_link(tag: &str) -> Option<Link> {
-    let inside = tag.strip_prefix("<link")?.strip_suffix('>')?;
+    let script = tag.strip_prefix("<script");
+    let inside = script.or_else(|| tag.strip_prefix("<link"))?.strip_suffix('>')?;
     let inside = inside.strip_suffix('/').unwrap_or(inside);
-    let attributes = parse_attributes(inside.strip_prefix(|c: char| c.is_ascii_whitespace())?);
+    let mut attributes = parse_attributes(inside.strip_prefix(|c: char| c.is_ascii_whitespace())?);
+    if script.is_some() {
+        attributes.insert("rel".to_owned(), "script".to_owned());
+        attributes.extend(attributes.get("src").map(|src| ("href".to_owned(), src.clone())));
+    }
     attributes.contains_key("data-trunk").then_some(Link { attributes })
 }
 
@@ -120,6 +126,12 @@ mod tests {
     fn attributes_come_in_every_spelling() {
         assert_eq!(shown("<link rel=rust href='Cargo.toml' data-trunk/>"), "[rust Cargo.toml]");
         assert_eq!(shown("<link\n  data-trunk=\"\"\n  REL = \"css\" href=\"a>b.css\" />"), "[css a>b.css]");
+    }
+
+    #[test]
+    fn scripts_are_links_by_their_src() {
+        assert_eq!(shown("<script data-trunk src=\"a.js\"></script>"), "[script a.js]</script>");
+        assert_eq!(shown("<script src=\"a.js\"></script>"), "<script src=\"a.js\"></script>");
     }
 
     #[test]

@@ -14,6 +14,9 @@ use crate::html::{Link, replace_links};
 
 /// Where the server serves `assets/`. Absolute, because `/r/<room>` shows the same page.
 const ASSETS: &str = "/assets";
+/// Where a server serves the Socket.IO client. A script of the page imports it from there under `trunk serve`, and from
+/// the program's own copy in `dist`, so that it is loaded once.
+const SOCKET_IO: &str = "/socket.io/socket.io.esm.min.js";
 
 /// Builds the page's files from its source folder and what wasm-bindgen made (`NAME.js`, `NAME_bg.wasm`, snippets).
 pub(crate) fn assemble(source: &Path, bundle: &Files, name: &str) -> Result<Files> {
@@ -49,6 +52,10 @@ impl Page {
                 let url = self.asset(file_name(href), css);
                 Ok(format!("<link rel=\"stylesheet\" href=\"{url}\">"))
             }
+            "script" => {
+                let script = String::from_utf8(read(&path)?).with_context(|| format!("{href} is not UTF-8"))?;
+                Ok(self.script(file_name(href), script, bundle))
+            }
             "icon" => {
                 let url = self.asset(file_name(href), read(&path)?);
                 Ok(format!("<link rel=\"icon\" href=\"{url}\">"))
@@ -74,11 +81,8 @@ impl Page {
         let wasm = bundle.get(&format!("{name}_bg.wasm")).context("wasm-bindgen made no wasm")?;
 
         // Snippets import each other by relative paths, so they keep their places in a folder named by their hash.
-        let snippets: Vec<_> = bundle.iter().filter(|(path, _)| path.starts_with("snippets/")).collect();
-        let all = snippets.iter().flat_map(|(path, content)| [path.as_bytes(), content.as_slice()]);
-        let folder = format!("snippets-{}", hash(all));
-        for (path, content) in &snippets {
-            let inside = path.trim_start_matches("snippets/");
+        let folder = snippet_folder(bundle);
+        for (inside, content) in snippets(bundle) {
             self.files.insert(format!("assets/{folder}/{inside}"), content.to_vec());
         }
         let glue = glue.replace("'./snippets/", &format!("'./{folder}/"));
@@ -107,6 +111,15 @@ impl Page {
         Ok(tags.join("\n"))
     }
 
+    /// A script that runs beside the program, with its one allowed import.
+    fn script(&mut self, name: &str, mut script: String, bundle: &Files) -> String {
+        if let Some(snippet) = socket_io_snippet(bundle) {
+            script = script.replace(SOCKET_IO, &format!("{ASSETS}/{}/{snippet}", snippet_folder(bundle)));
+        }
+        let url = self.asset(name, script.into_bytes());
+        format!("<script type=\"module\" src=\"{url}\">")
+    }
+
     /// Adds a file under its hashed name and returns its URL.
     fn asset(&mut self, name: &str, content: Vec<u8>) -> String {
         let (stem, extension) = name.rsplit_once('.').unwrap_or((name, "bin"));
@@ -115,6 +128,21 @@ impl Page {
         self.files.insert(format!("assets/{file}"), content);
         url
     }
+}
+
+/// The modules that the program imports, by their paths in `snippets/`.
+fn snippets(bundle: &Files) -> impl Iterator<Item = (&str, &Vec<u8>)> {
+    bundle.iter().filter_map(|(path, content)| Some((path.strip_prefix("snippets/")?, content)))
+}
+
+fn snippet_folder(bundle: &Files) -> String {
+    let all = snippets(bundle).flat_map(|(path, content)| [path.as_bytes(), content.as_slice()]);
+    format!("snippets-{}", hash(all))
+}
+
+/// The program's copy of the Socket.IO client.
+fn socket_io_snippet(bundle: &Files) -> Option<&str> {
+    snippets(bundle).map(|(path, _)| path).find(|path| file_name(path) == file_name(SOCKET_IO))
 }
 
 /// What the glue imports, which the browser would otherwise find out about one round trip later.
@@ -209,6 +237,19 @@ mod tests {
         for start in ["assets/snippets-", "assets/app-", "assets/start-"] {
             assert_ne!(script(&before, start).0, script(&page.files, start).0);
         }
+    }
+
+    #[test]
+    fn a_script_imports_the_programs_socket_io_client() {
+        let mut bundle = bundle("export default init;\n");
+        bundle.insert("snippets/lib-1/socket.io.esm.min.js".to_owned(), b"export const io = 1;".to_vec());
+        let mut page = Page { files: Files::new() };
+        page.program(&bundle, "app").unwrap();
+        let tag = page.script("boot.js", format!("import {{ io }} from \"{SOCKET_IO}\";\n"), &bundle);
+        let (boot, content) = script(&page.files, "assets/boot-");
+        assert_eq!(tag, format!("<script type=\"module\" src=\"/{boot}\">"));
+        let imported = content.split('"').nth(1).unwrap();
+        assert!(page.files.contains_key(imported.trim_start_matches('/')), "{imported} is not there");
     }
 
     #[test]
