@@ -1,7 +1,7 @@
 //! Rules broken on purpose, to prove that the simulator would notice.
 //!
-//! Only the crate's own tests turn the `mutants` feature on; without it [`broken`] is `false` at
-//! compile time and nothing of this is left.
+//! Only the crate's own tests turn the `mutants` feature on; without it the question
+//! whether a rule is broken is answered at compile time, and nothing of this is left.
 
 /// A rule that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,10 @@ use madang_protocol::{Description, DescriptionType};
 
 use crate::mutation::{Mutation, broken};
 
+/// Descriptions that wait. A peer that keeps to the rules has one on its way, or an answer and an
+/// offer.
+const WAITING: usize = 4;
+
 /// `RTCSignalingState` without the pranswers. `stale`: of an epoch that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signaling {
@@ -165,6 +169,7 @@ impl Negotiation {
         match description.kind {
             DescriptionType::Offer if self.collides() && !self.yields() => self.ignoring = true,
             DescriptionType::Answer if !self.waits_for_answer() => {} // nobody asked
+            _ if self.received.len() >= WAITING => {}                 // a stranger who does not wait for answers
             _ => {
                 self.ignoring = false;
                 self.received.push_back(description);
@@ -413,6 +418,15 @@ mod tests {
         assert!(!negotiation.is_ignoring());
         negotiation.rolled_back();
         assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn a_stranger_cannot_fill_the_memory() {
+        let mut negotiation = making_offer(true);
+        for _ in 0..1000 {
+            negotiation.receive(offer());
+        }
+        assert_eq!(negotiation.received.len(), WAITING);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub enum Output {
     Connect,
     /// Disconnect the socket for good, or before the next [`Output::Connect`].
     Disconnect,
-    /// Emit `join` and answer with [`SocketInput::JoinReply`].
+    /// Emit `join` and answer with [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
     Join(Join),
     /// Emit `signal`.
     Signal(SignalTo<Body>),
