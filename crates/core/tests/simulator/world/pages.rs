@@ -43,6 +43,8 @@ pub(super) struct Page {
     /// By peer: what the application was told.
     pub(super) shown: Vec<Option<Shown>>,
     pub(super) reason: Reason,
+    /// A `peer-left` came that an answer to `join` may have to follow.
+    pub(super) left_early: bool,
     pub(super) refuse: bool,
     /// The same peer was opened in another page.
     pub(super) obsolete: bool,
@@ -76,6 +78,7 @@ impl World {
             signaling: None,
             shown: vec![None; self.peers + 1],
             reason: Reason::None,
+            left_early: false,
             refuse: false,
             obsolete: false,
         });

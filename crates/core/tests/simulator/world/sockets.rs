@@ -139,10 +139,16 @@ impl World {
             return;
         }
         let input = match message {
-            Down::Reply(reply) => SocketInput::JoinReply(reply),
+            Down::Reply(reply) => {
+                if std::mem::take(&mut self.pages[page].left_early) {
+                    self.pages[page].reason = Reason::PeerLeft;
+                }
+                SocketInput::JoinReply(reply)
+            }
             Down::PeerJoined(peer) => SocketInput::PeerJoined(peer),
             Down::PeerLeft(left) => {
                 self.pages[page].reason = Reason::PeerLeft;
+                self.pages[page].left_early = true;
                 SocketInput::PeerLeft(left)
             }
             Down::Signal(signal) => {
