@@ -5,7 +5,7 @@
 //! reader are bounded too.
 
 use std::sync::{
-    Arc, Mutex, OnceLock,
+    Arc, Mutex, Weak,
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
@@ -16,8 +16,12 @@ use socketioxide::{SendError, SocketError, extract::SocketRef};
 use crate::{
     limits::{self, Bucket, Rates},
     room::Time,
+    session::{Session, Sessions},
     transport::Transport,
 };
+
+/// How often a thread that waits for another lets it run.
+const GREETING_YIELDS: usize = 1_000;
 
 /// A socket and what is known about it. Two are equal when they are the same socket.
 #[derive(Clone, Debug)]
@@ -37,10 +41,11 @@ impl PartialEq for Client {
 pub(crate) struct State {
     /// Where it sits and how much it may send.
     pub(crate) inbound: Mutex<Inbound>,
-    /// Its connection, when it is a websocket.
-    transport: OnceLock<Arc<Transport>>,
+    session: Arc<Session>,
     /// Bytes emitted to it so far.
     emitted: AtomicU64,
+    /// Its first event has come.
+    greeted: AtomicBool,
     /// It was told why it ends; nothing more is said.
     ended: AtomicBool,
 }
@@ -75,20 +80,35 @@ impl Inbound {
 }
 
 impl State {
-    pub(crate) fn new(socket: &SocketRef, rates: Rates, now: Time) -> Self {
-        let transport = OnceLock::new();
-        if let Some(known) = socket.req_parts().extensions.get::<Arc<Transport>>() {
-            transport.get_or_init(|| known.clone());
+    pub(crate) fn new(socket: &SocketRef, sessions: &Arc<Sessions>, rates: Rates, now: Time) -> Self {
+        let session = sessions.get(socket.id);
+        if let Some(transport) = socket.req_parts().extensions.get::<Weak<Transport>>().and_then(Weak::upgrade) {
+            session.carried_by(&transport);
         }
-        let inbound =
-            Inbound { seat: None, events: Bucket::new(rates.events, now), bytes: Bucket::new(rates.bytes, now) };
-        Self { inbound: Mutex::new(inbound), transport, emitted: AtomicU64::new(0), ended: AtomicBool::new(false) }
+        let (events, bytes) = (Bucket::new(rates.events, now), Bucket::new(rates.bytes, now));
+        Self {
+            inbound: Mutex::new(Inbound { seat: None, events, bytes }),
+            session,
+            emitted: AtomicU64::new(0),
+            greeted: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+        }
     }
 
-    /// Bytes that were emitted and not yet written.
-    fn waiting(&self) -> u64 {
-        let written = self.transport.get().map_or(u64::MAX, |transport| transport.written());
-        self.emitted.load(Ordering::Relaxed).saturating_sub(written)
+    /// Waits until the library has noticed that the socket is connected.
+    ///
+    /// It tells the client first, so that a quick client's first event may come while emits to it
+    /// are still refused. In the other thread only an assignment is missing.
+    pub(crate) fn greet(&self, socket: &SocketRef) {
+        if self.greeted.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for _ in 0..GREETING_YIELDS {
+            if socket.connected() {
+                return;
+            }
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -98,8 +118,8 @@ impl Client {
         if self.state.ended.load(Ordering::Relaxed) {
             return false;
         }
-        self.state.emitted.fetch_add(bytes as u64, Ordering::Relaxed);
-        if self.state.waiting() > limits::QUEUED_BYTES {
+        let emitted = self.state.emitted.fetch_add(bytes as u64, Ordering::Relaxed);
+        if emitted.saturating_sub(self.state.session.taken()) > limits::QUEUED_BYTES {
             self.end(ErrorCode::SlowReader);
             return false;
         }
@@ -149,10 +169,8 @@ impl Client {
             if let Err(error) = socket.disconnect() {
                 tracing::debug!(%error, "its queue is full");
             }
-            tokio::time::sleep(limits::SLOW_READER_LINGER).await;
-            if let Some(transport) = state.transport.get() {
-                transport.cut();
-            }
+            tokio::time::sleep(limits::LINGER).await;
+            state.session.end().await;
         });
     }
 }

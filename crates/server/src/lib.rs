@@ -19,11 +19,13 @@
 mod assets;
 mod client;
 pub mod config;
+mod endpoint;
 mod http;
 pub mod limits;
 pub mod payload;
 pub mod room;
 mod serve;
+mod session;
 mod signaling;
 mod transport;
 pub mod tutorial;

@@ -21,8 +21,8 @@ pub const MALFORMED_COSTS: u32 = 100;
 pub const QUEUED_MESSAGES: usize = 16_384;
 /// Bytes that may wait for a reader; then it is told `slow-reader` and ended.
 pub const QUEUED_BYTES: u64 = 12 << 20;
-/// How long a reader that was told `slow-reader` may take to read what waits for it.
-pub const SLOW_READER_LINGER: Duration = Duration::from_secs(5);
+/// How long a socket that was told why it ends may take to read it and to go by itself.
+pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a connection may take to send a request's headers, and to send the next request.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// Largest headers of a request. Also the size of a connection's first buffer.

@@ -94,7 +94,7 @@ fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let transport = Transport::new(stream);
-    let io = TokioIo::new(Stream(transport.clone()));
+    let io = TokioIo::new(Stream::new(transport.clone()));
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, transport) = (router.clone(), transport.clone());
         async move {

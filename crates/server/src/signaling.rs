@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::routing::{MethodRouter, any_service};
+use axum::routing::MethodRouter;
 use madang_protocol::{
     Body, DescriptionType, Dialect, ErrorCode, Generation, IceServer, Join, JoinReply, Joined, LeaveReason, Limits,
     Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
@@ -31,10 +31,11 @@ use tokio::{sync::Notify, time::Instant};
 use crate::{
     client::{Client, Inbound, Seat, State},
     config::Config,
+    endpoint::endpoint,
     limits::{self, Rates},
     payload::{self, Event, TutorialEvent},
     room::{Notice, Rooms, Route, Time, Welcome, What},
-    transport,
+    session::Sessions,
     tutorial::{Bridge, Said},
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct Signaling {
     started: Instant,
     grace: Duration,
     rates: Rates,
+    sessions: Arc<Sessions>,
 }
 
 impl Signaling {
@@ -61,6 +63,7 @@ impl Signaling {
             started: Instant::now(),
             grace: config.grace,
             rates: config.rates,
+            sessions: Arc::default(),
         });
         let (service, io) = SocketIo::builder()
             .req_path("/socket.io")
@@ -77,7 +80,7 @@ impl Signaling {
         let prepare = {
             let signaling = signaling.clone();
             move |socket: SocketRef| {
-                let state = Arc::new(State::new(&socket, signaling.rates, signaling.now()));
+                let state = Arc::new(State::new(&socket, &signaling.sessions, signaling.rates, signaling.now()));
                 let events = Events { signaling, state };
                 socket.on_disconnect(events.clone());
                 socket.on_fallback(events);
@@ -85,7 +88,9 @@ impl Signaling {
             }
         };
         io.ns("/", (async || {}).with(prepare));
-        (signaling, io, any_service(transport::Attach::new(service)))
+        signaling.sessions.serve_by(service.clone());
+        let route = endpoint(service, signaling.sessions.clone());
+        (signaling, io, route)
     }
 
     /// Gives up kept seats when their time comes. Never ends.
@@ -324,6 +329,7 @@ impl MessageHandler<LocalAdapter, Ours> for Events {
     fn call(&self, socket: Arc<Socket>, mut value: Value, ack: Option<i64>) {
         let Ok(sender) = AckSender::from_message_parts(&socket, &mut value, &ack);
         let client = Client { socket: SocketRef::from(socket), state: self.state.clone() };
+        self.state.greet(&client.socket);
         self.signaling.receive(&client, &value, sender, ack.is_some());
     }
 }

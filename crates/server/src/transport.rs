@@ -1,46 +1,37 @@
-//! TCP connections that count what they have written, so that the server knows how much waits
-//! for a slow reader, and that can be cut from outside, which Socket.IO sockets cannot.
-//!
-//! A connection travels with its requests as an extension ([`Attach`] keeps it there for the
-//! Socket.IO service), and so the socket that opens over it knows it.
+//! TCP connections that tell a session what it has taken, and that can be cut from outside,
+//! which Socket.IO sockets cannot.
 
 use std::{
     io,
     net::Shutdown,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
 };
 
-use axum::{
-    body::Body,
-    http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header},
-};
-use hyper::upgrade::OnUpgrade;
+use bytes::{Buf, Bytes};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
-use tower::Service;
+
+use crate::session::Session;
 
 /// One TCP connection.
 #[derive(Debug)]
 pub(crate) struct Transport {
     stream: TcpStream,
-    written: AtomicU64,
+    session: OnceLock<Arc<Session>>,
 }
 
 impl Transport {
     pub(crate) fn new(stream: TcpStream) -> Arc<Self> {
-        Arc::new(Self { stream, written: AtomicU64::new(0) })
+        Arc::new(Self { stream, session: OnceLock::new() })
     }
 
-    /// Bytes the operating system has taken so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+    /// From now on, what is written is for this session.
+    pub(crate) fn carries(&self, session: Arc<Session>) {
+        self.session.get_or_init(|| session);
     }
 
     /// Ends the connection now, whatever waits to be written.
@@ -53,16 +44,40 @@ impl Transport {
 
 /// The stream of a [`Transport`], for whoever reads and writes it.
 #[derive(Debug)]
-pub(crate) struct Stream(pub(crate) Arc<Transport>);
+pub(crate) struct Stream {
+    transport: Arc<Transport>,
+    /// What was read before and comes first.
+    early: Bytes,
+}
 
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+impl Stream {
+    pub(crate) fn new(transport: Arc<Transport>) -> Self {
+        Self { transport, early: Bytes::new() }
+    }
+
+    /// The stream with what an earlier reader has read too much.
+    pub(crate) fn rewound(self, early: &[u8]) -> Self {
+        // Copied: even an empty slice of a read buffer keeps all of it.
+        Self { early: Bytes::copy_from_slice(early), ..self }
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<Transport> {
+        &self.transport
+    }
+
+    fn poll_with(
+        &self,
+        cx: &mut Context<'_>,
+        write: impl Fn(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.0.stream.poll_read_ready(cx))?;
-            match self.0.stream.try_read(buf.initialize_unfilled()) {
+            ready!(self.transport.stream.poll_write_ready(cx))?;
+            match write(&self.transport.stream) {
                 Ok(count) => {
-                    buf.advance(count);
-                    return Poll::Ready(Ok(()));
+                    if let Some(session) = self.transport.session.get() {
+                        session.took(count as u64);
+                    }
+                    return Poll::Ready(Ok(count));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -71,18 +86,20 @@ impl AsyncRead for Stream {
     }
 }
 
-impl Stream {
-    fn poll_with(
-        &self,
-        cx: &mut Context<'_>,
-        write: impl Fn(&TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let count = self.early.len().min(buf.remaining());
+            buf.put_slice(&self.early[..count]);
+            self.early.advance(count);
+            return Poll::Ready(Ok(()));
+        }
         loop {
-            ready!(self.0.stream.poll_write_ready(cx))?;
-            match write(&self.0.stream) {
+            ready!(self.transport.stream.poll_read_ready(cx))?;
+            match self.transport.stream.try_read(buf.initialize_unfilled()) {
                 Ok(count) => {
-                    self.0.written.fetch_add(count as u64, Ordering::Relaxed);
-                    return Poll::Ready(Ok(count));
+                    buf.advance(count);
+                    return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -113,66 +130,6 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(socket2::SockRef::from(&self.0.stream).shutdown(Shutdown::Write))
+        Poll::Ready(socket2::SockRef::from(&self.transport.stream).shutdown(Shutdown::Write))
     }
-}
-
-/// Gives the Socket.IO service requests it can keep.
-///
-/// The service keeps the parts of a socket's first request as long as the socket lives, and what
-/// hyper has parsed are slices of the connection's read buffer: one kept header keeps all 16 KiB.
-/// So only what the service needs goes on, copied.
-#[derive(Clone, Debug)]
-pub(crate) struct Attach<S>(S);
-
-impl<S> Attach<S> {
-    pub(crate) fn new(inner: S) -> Self {
-        Self(inner)
-    }
-}
-
-const KEPT: [HeaderName; 6] = [
-    header::HOST,
-    header::CONTENT_TYPE,
-    header::CONNECTION,
-    header::UPGRADE,
-    header::SEC_WEBSOCKET_KEY,
-    header::SEC_WEBSOCKET_VERSION,
-];
-
-impl<S: Service<Request<Body>>> Service<Request<Body>> for Attach<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let (mut parts, body) = request.into_parts();
-        let mut slim = Request::new(body);
-        *slim.method_mut() = parts.method;
-        *slim.uri_mut() = copied(&parts.uri);
-        let present = KEPT.iter().filter_map(|name| Some((name, parts.headers.get(name)?)));
-        let mut headers = HeaderMap::with_capacity(KEPT.len());
-        for (name, value) in present {
-            if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
-                headers.insert(name, value);
-            }
-        }
-        *slim.headers_mut() = headers;
-        if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
-            slim.extensions_mut().insert(upgrade);
-        }
-        if let Some(transport) = parts.extensions.remove::<Arc<Transport>>() {
-            slim.extensions_mut().insert(transport);
-        }
-        self.0.call(slim)
-    }
-}
-
-/// The same path and query in memory of their own.
-fn copied(uri: &Uri) -> Uri {
-    uri.path_and_query().and_then(|path| path.as_str().parse().ok()).unwrap_or_default()
 }

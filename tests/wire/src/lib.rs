@@ -302,7 +302,7 @@ impl Socket {
     pub async fn close(mut self) {
         // The other side may be gone already, which is as good.
         let _ = match &mut self.transport {
-            Transport::WebSocket(websocket) => websocket.close().await.map_err(Error::from),
+            Transport::WebSocket(websocket) => WebSocketStream::close(websocket, None).await.map_err(Error::from),
             Transport::Polling(polling) => polling.post("1".to_owned()).await,
         };
     }
