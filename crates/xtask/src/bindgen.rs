@@ -35,7 +35,8 @@ const RECIPE: &str = "1";
 pub(crate) struct Recipe<'a> {
     /// The name of the files: `NAME.js`, `NAME_bg.wasm`.
     pub(crate) name: &'a str,
-    pub(crate) typescript: bool,
+    /// For others to use: with types, and a start function that finds the wasm beside the glue by itself.
+    pub(crate) library: bool,
     /// `None` leaves the wasm larger.
     pub(crate) optimizer: Option<&'a Npm>,
 }
@@ -62,9 +63,9 @@ impl Recipe<'_> {
 
     fn key(&self, input: &[u8]) -> String {
         let optimized = if self.optimizer.is_some() { WASM_OPT.join(" ") } else { String::new() };
-        let types = if self.typescript { "types" } else { "" };
+        let kind = if self.library { "library" } else { "program" };
         let version = crate::tools::WASM_BINDGEN_VERSION;
-        let parts = [RECIPE, version, self.name, types, &optimized].map(str::as_bytes);
+        let parts = [RECIPE, version, self.name, kind, &optimized].map(str::as_bytes);
         hash(parts.into_iter().chain([input]))
     }
 
@@ -74,7 +75,8 @@ impl Recipe<'_> {
             fs::remove_dir_all(folder).with_context(|| format!("cannot clear {}", folder.display()))?;
         }
         let mut bindgen = Bindgen::new();
-        bindgen.input_path(wasm).out_name(self.name).typescript(self.typescript);
+        bindgen.input_path(wasm).out_name(self.name).typescript(self.library);
+        bindgen.omit_default_module_path(!self.library);
         bindgen.remove_producers_section(true);
         bindgen.web(true)?.generate(folder).with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))
     }

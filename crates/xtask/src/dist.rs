@@ -38,9 +38,9 @@ pub(crate) fn build(kit: &Kit) -> Result<PathBuf> {
     Ok(dist)
 }
 
-fn make(kit: &Kit, cargo: &[&str], name: &str, typescript: bool) -> Result<Files> {
+fn make(kit: &Kit, cargo: &[&str], name: &str, library: bool) -> Result<Files> {
     let wasm = kit.toolchain()?.build(&kit.workspace, cargo)?;
-    Recipe { name, typescript, optimizer: kit.optimizer().as_ref() }.make(&kit.workspace, &wasm)
+    Recipe { name, library, optimizer: kit.optimizer().as_ref() }.make(&kit.workspace, &wasm)
 }
 
 /// The SDK's files in their folder, with the package.json that npm and bundlers want.

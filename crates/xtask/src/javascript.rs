@@ -13,6 +13,8 @@ use crate::ui;
 
 const VENDORED: &str = "vendor/socket.io-client";
 const PUBLISHED: &str = "socket.io-client/dist";
+/// A program that imports the package `madang`.
+const EXAMPLE: &str = "examples/bundler/call.ts";
 
 /// The vendored Socket.IO client is npm's, byte for byte.
 pub(crate) fn vendored_client(kit: &Kit) -> Result<()> {
@@ -43,7 +45,8 @@ pub(crate) fn typescript(kit: &Kit) -> Result<()> {
             "target": "es2022",
             "module": "esnext",
             "moduleResolution": "bundler",
-            "lib": ["es2022", "dom", "dom.iterable"],
+            // wasm-bindgen's classes can be disposed of by `using`.
+            "lib": ["es2022", "esnext.disposable", "dom", "dom.iterable"],
             "types": [],
             "paths": { "madang": [types] },
         },
@@ -67,7 +70,8 @@ pub(crate) fn bundle(kit: &Kit) -> Result<()> {
     }
     fs::create_dir_all(&project).with_context(|| format!("cannot make {}", project.display()))?;
     fs::write(project.join("package.json"), r#"{"private": true, "type": "module"}"#)?;
-    fs::write(project.join("entry.js"), "export { default, Room } from \"madang\";\n")?;
+    let example = kit.workspace.root.join(EXAMPLE);
+    fs::copy(&example, project.join("call.ts")).with_context(|| format!("cannot copy {EXAMPLE}"))?;
 
     let in_project = |program: &str| {
         let mut command = kit.workspace.command(program);
@@ -79,7 +83,7 @@ pub(crate) fn bundle(kit: &Kit) -> Result<()> {
     run(in_project("npm").args(["install", "--silent", "--offline", "--no-save"]).arg(format!("./{tarball}")))?;
     let mut esbuild = npm.program("esbuild");
     esbuild.current_dir(&project);
-    run(esbuild.args(["entry.js", "--bundle", "--format=esm", "--log-level=warning", "--outfile=out.js"]))?;
+    run(esbuild.args(["call.ts", "--bundle", "--format=esm", "--log-level=warning", "--outfile=out.js"]))?;
     needs_nothing_else(&project.join("out.js"))
 }
 

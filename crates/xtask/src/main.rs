@@ -51,12 +51,10 @@ enum Task {
         server: Vec<String>,
     },
     /// Test everything, or only the stages named
+    #[command(after_help = format!("Stages, with their group:\n{}", stages::table()))]
     Test {
         /// Stages or groups of stages; none means all
         stages: Vec<String>,
-        /// Print the stages and stop
-        #[arg(long)]
-        list: bool,
         /// What goes on to the program of a single stage, as in `cargo xtask test e2e -- reload`
         #[arg(last = true)]
         extra: Vec<String>,
@@ -111,11 +109,7 @@ fn execute(task: Task) -> Result<()> {
     let kit = Kit::new(Workspace::locate()?);
     match task {
         Task::Run { server } => run::run_server(&kit, &server),
-        Task::Test { list: true, .. } => {
-            stages::list();
-            Ok(())
-        }
-        Task::Test { stages, extra, .. } => {
+        Task::Test { stages, extra } => {
             let stages = stages::select(&stages)?;
             if !extra.is_empty() && stages.len() != 1 {
                 bail!(

@@ -57,7 +57,7 @@ pub(crate) const STAGES: &[Stage] = &[
 pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Stage>> {
     for name in names {
         if !STAGES.iter().any(|stage| stage.name == name || stage.group == name) {
-            bail!("there is no stage {name:?}; `cargo xtask test --list` shows them");
+            bail!("there is no stage {name:?}; `cargo xtask help test` lists them");
         }
     }
     let wanted =
@@ -65,11 +65,9 @@ pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Stage>> {
     Ok(STAGES.iter().filter(wanted).collect())
 }
 
-/// Prints the table of stages.
-pub(crate) fn list() {
-    for stage in STAGES {
-        println!("{:<13} {:<6} {}", stage.name, stage.group, stage.what);
-    }
+/// The table of stages: name, group, what it checks.
+pub(crate) fn table() -> String {
+    STAGES.iter().map(|stage| format!("  {:<13} {:<6} {}\n", stage.name, stage.group, stage.what)).collect()
 }
 
 /// Runs the stages one after another, all of them even when one fails; the last line counts.
