@@ -14,7 +14,7 @@ use std::{
 use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use madang_core::{
-    EndReason, Input, Output, Session, SessionEvent, Time,
+    ConnectionInput, ConnectionState, EndReason, Input, Output, Session, SessionEvent, Time,
     media::{Media, MediaInput, MediaOutput, MediaProblemKind},
     session::Config,
     tutorial::Tutorial,
@@ -285,14 +285,15 @@ impl Engine {
     }
 
     fn open(&self, peer: PeerId, id: ConnectionId, offerer: bool) {
-        let report = {
-            let peer = peer.clone();
-            self.poster_of_reports(peer, id)
-        };
+        let report = self.poster_of_reports(peer.clone(), id);
         let servers = self.ice_servers.borrow().clone();
-        match Connection::open(peer, id, offerer, &servers, &self.local.tracks(), report) {
+        match Connection::open(peer.clone(), id, offerer, &servers, &self.local.tracks(), report) {
             Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
-            Err(error) => log::warn("madang: this browser cannot open an RTCPeerConnection:", &error),
+            Err(error) => {
+                log::warn("madang: this browser cannot open an RTCPeerConnection:", &error);
+                let closed = ConnectionInput::StateChanged(ConnectionState::Closed);
+                self.post(Work::Session(Input::Connection(peer, id, closed)));
+            }
         }
     }
 
