@@ -161,11 +161,18 @@ impl Client {
         }
     }
 
+    /// Nothing that it sends is handled any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.ended.load(Ordering::Relaxed)
+    }
+
     /// In a task of its own, because the library calls the disconnect handler from within and the
-    /// caller may hold the lock of the rooms.
+    /// caller may hold the lock of the rooms. Not at once, because the library closes the
+    /// connection of a disconnected socket that still sends, and what was said to it is lost.
     fn disconnect(&self) {
         let Self { socket, state } = self.clone();
         tokio::spawn(async move {
+            tokio::time::sleep(limits::LAST_WORD).await;
             if let Err(error) = socket.disconnect() {
                 tracing::debug!(%error, "its queue is full");
             }

@@ -21,7 +21,9 @@ pub const MALFORMED_COSTS: u32 = 100;
 pub const QUEUED_MESSAGES: usize = 16_384;
 /// Bytes that may wait for a reader; then it is told `slow-reader` and ended.
 pub const QUEUED_BYTES: u64 = 12 << 20;
-/// How long a socket that was told why it ends may take to read it and to go by itself.
+/// How long the reason for which a socket ends is ahead of its end.
+pub const LAST_WORD: Duration = Duration::from_millis(200);
+/// How long a socket that was ended may take to go by itself.
 pub const LINGER: Duration = Duration::from_secs(5);
 /// How long a connection may take to send a request's headers, and to send the next request.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(30);

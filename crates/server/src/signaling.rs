@@ -118,7 +118,7 @@ impl Signaling {
 
     /// Handles one event of a socket.
     fn receive(&self, client: &Client, value: &Value, ack: AckSender, wants_ack: bool) {
-        let Value::Str(text, None) = value else { return };
+        let (Value::Str(text, None), false) = (value, client.has_ended()) else { return };
         let inbound = &mut *lock(&client.state.inbound);
         let now = self.now();
         if !inbound.admits(now, text.len()) {
