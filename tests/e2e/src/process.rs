@@ -81,6 +81,11 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, pid, output })
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has printed.
     pub fn output(&self) -> &Output {
         &self.output

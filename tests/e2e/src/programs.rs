@@ -53,7 +53,8 @@ pub fn results() -> Result<PathBuf> {
     Ok(folder)
 }
 
-pub(crate) fn server() -> Result<OsString> {
+/// The server binary: the one named in `MADANG_SERVER`, or the newest that was built.
+pub fn server() -> Result<OsString> {
     if let Some(named) = env::var_os("MADANG_SERVER") {
         return Ok(named);
     }

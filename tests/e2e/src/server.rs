@@ -1,19 +1,23 @@
 //! The real server binary, on a port of its own.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::UdpSocket;
+use std::rc::Rc;
 
 use anyhow::{Result, ensure};
 
 use crate::process::Process;
 use crate::programs;
 
-/// A running Madang server.
+/// A running Madang server. Clones are the same server; it ends with the last one.
+#[derive(Clone, Debug)]
+pub struct Server(Rc<Inner>);
+
 #[derive(Debug)]
-pub struct Server {
-    process: Option<Process>,
+struct Inner {
+    process: RefCell<Option<Process>>,
     host: String,
-    port: u16,
+    port: Cell<u16>,
     flags: Vec<String>,
     rooms: Cell<u32>,
 }
@@ -42,28 +46,32 @@ impl Server {
 
     /// Starts a server on an address of this machine.
     pub async fn start_on(host: &str, flags: &[&str]) -> Result<Self> {
-        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut server = Self { process: None, host: host.to_owned(), port: 0, flags, rooms: Cell::new(0) };
+        let server = Self(Rc::new(Inner {
+            process: RefCell::default(),
+            host: host.to_owned(),
+            port: Cell::new(0),
+            flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
+            rooms: Cell::new(0),
+        }));
         server.launch().await?;
         Ok(server)
     }
 
     /// Starts it again, on the same address, after [`Server::stop`].
-    pub async fn launch(&mut self) -> Result<()> {
-        let listen = format!("{}:{}", self.host, self.port);
+    pub async fn launch(&self) -> Result<()> {
+        let listen = format!("{}:{}", self.0.host, self.port());
         let mut process = Process::start("madang-server", &programs::server()?, |command| {
-            command.args(["--listen", &listen]).args(&self.flags);
+            command.args(["--listen", &listen]).args(&self.0.flags);
         })?;
-        self.port = process
-            .line(|line| line.strip_prefix("Madang is listening on http://")?.rsplit_once(':')?.1.parse().ok())
-            .await?;
-        self.process = Some(process);
+        let port = |line: &str| line.strip_prefix("Madang is listening on http://")?.rsplit_once(':')?.1.parse().ok();
+        self.0.port.set(process.line(port).await?);
+        self.0.process.replace(Some(process));
         Ok(())
     }
 
     /// Stops it as Ctrl-C does. It must end by itself and without an error.
-    pub async fn stop(&mut self) -> Result<()> {
-        let Some(mut process) = self.process.take() else { return Ok(()) };
+    pub async fn stop(&self) -> Result<()> {
+        let Some(mut process) = self.0.process.take() else { return Ok(()) };
         let status = process.interrupt().await?;
         ensure!(status.success(), "the server ended with {status}: {}", process.output().since(0).join("\n"));
         Ok(())
@@ -71,18 +79,18 @@ impl Server {
 
     /// Its origin, as a browser names it.
     pub fn origin(&self) -> String {
-        format!("http://{}:{}", self.host, self.port)
+        format!("http://{}:{}", self.0.host, self.port())
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port.get()
     }
 
     /// A room nobody was in yet.
     pub fn room(&self) -> Room {
-        self.rooms.set(self.rooms.get() + 1);
-        let name = format!("e2e-{}", self.rooms.get());
+        self.0.rooms.set(self.0.rooms.get() + 1);
+        let name = format!("e2e-{}", self.0.rooms.get());
         Room { link: format!("{}/r/{name}", self.origin()), name }
     }
 }

@@ -23,6 +23,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 pub struct Stage {
     name: String,
     pages: RefCell<Vec<Page>>,
+    /// Kept until the pages have gone: a page whose server goes first has errors to tell of.
+    servers: RefCell<Vec<Server>>,
     times: RefCell<Vec<(String, Vec<Duration>)>>,
     notes: RefCell<Vec<String>>,
 }
@@ -37,6 +39,7 @@ pub async fn scenario(name: &str, story: impl AsyncFnOnce(&Stage) -> Result<()>)
     let stage = Stage {
         name: name.to_owned(),
         pages: RefCell::default(),
+        servers: RefCell::default(),
         times: RefCell::default(),
         notes: RefCell::default(),
     };
@@ -68,6 +71,18 @@ impl Stage {
         let page = Page::start(name, setup).await?;
         self.pages.borrow_mut().push(page.clone());
         Ok(page)
+    }
+
+    /// Starts a server on the loopback address with these flags.
+    pub async fn server(&self, flags: &[&str]) -> Result<Server> {
+        self.server_on("127.0.0.1", flags).await
+    }
+
+    /// Starts a server on an address of this machine.
+    pub async fn server_on(&self, host: &str, flags: &[&str]) -> Result<Server> {
+        let server = Server::start_on(host, flags).await?;
+        self.servers.borrow_mut().push(server.clone());
+        Ok(server)
     }
 
     /// Ada and Ben, each in a browser set up so, in a call in which both see and hear the other.

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
-use madang_e2e::{Server, Setup, Stage, counts, in_a_call, scenario};
+use madang_e2e::{Setup, Stage, counts, in_a_call, scenario};
 
 /// `calls` calls in `calls` rooms. Ada is there first; Ben's way from the link to the first frame
 /// is measured.
 async fn calls(stage: &Stage, ada: &Setup, ben: &Setup, calls: u32) -> Result<()> {
-    let server = Server::start(&[]).await?;
+    let server = stage.server(&[]).await?;
     let (ada, ben) = (stage.page("ada", ada).await?, stage.page("ben", ben).await?);
     for call in 1..=calls {
         let what = || format!("call {call} of {calls}");
@@ -50,7 +50,7 @@ async fn firefox_calls_chromium() -> Result<()> {
 #[tokio::test]
 async fn a_third_peer_is_refused_and_disturbs_nothing() -> Result<()> {
     scenario("third-peer", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         let (ada, ben, room) = stage.call(&server, &Setup::chromium(), &Setup::chromium()).await?;
         let third = stage.page("third", &Setup::chromium()).await?;
         third.join(&room).await?;
@@ -70,7 +70,7 @@ async fn a_third_peer_is_refused_and_disturbs_nothing() -> Result<()> {
 #[tokio::test]
 async fn nobody_but_the_server_is_asked_for_anything() -> Result<()> {
     scenario("first-party-only", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         let (ada, _, _) = stage.call(&server, &Setup::chromium().network_log(), &Setup::chromium()).await?;
         let requests = ada.requests().await?;
         let (http, ws) = (server.origin(), server.origin().replacen("http", "ws", 1));

@@ -1,7 +1,7 @@
 //! Joining and leaving over and over leaves nothing behind.
 
 use anyhow::{Context as _, Result, ensure};
-use madang_e2e::{Files, Page, Server, Setup, counts, programs, scenario};
+use madang_e2e::{Files, Page, Setup, counts, programs, scenario};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ async fn visit(page: &Page, joins: u32) -> Result<()> {
 async fn joining_and_leaving_a_thousand_times_leaves_nothing_behind() -> Result<()> {
     scenario("churn", async |stage| {
         let files = Files::serve(&programs::checkout().join("tests/e2e/fixtures/churn")).await?;
-        let server = Server::start(&["--allow-origin", files.origin()]).await?;
+        let server = stage.server(&["--allow-origin", files.origin()]).await?;
         let (host, guest) =
             (stage.page("host", &Setup::chromium()).await?, stage.page("guest", &Setup::chromium()).await?);
         for page in [&host, &guest] {

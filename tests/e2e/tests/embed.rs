@@ -1,13 +1,13 @@
 //! The client in a page that is not ours.
 
 use anyhow::Result;
-use madang_e2e::{Files, Server, Setup, in_a_call, programs, scenario};
+use madang_e2e::{Files, Setup, in_a_call, programs, scenario};
 
 #[tokio::test]
 async fn a_plain_page_of_another_origin_completes_a_call() -> Result<()> {
     scenario("plain-page", async |stage| {
         let files = Files::serve(&programs::checkout().join("examples/plain-page")).await?;
-        let server = Server::start(&["--allow-origin", files.origin()]).await?;
+        let server = stage.server(&["--allow-origin", files.origin()]).await?;
         let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &Setup::firefox()).await?);
         for page in [&ada, &ben] {
             page.open(&format!("{}/?server={}", files.origin(), server.origin())).await?;

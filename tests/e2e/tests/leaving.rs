@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use madang_e2e::{Server, Setup, in_a_call, scenario};
+use madang_e2e::{Setup, in_a_call, scenario};
 
 /// A peer that goes is gone from the other page within this.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -13,7 +13,7 @@ const GRACE: Duration = Duration::from_secs(3);
 #[tokio::test]
 async fn a_peer_that_leaves_is_gone_at_once() -> Result<()> {
     scenario("leave", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         for leaver in [Setup::chromium(), Setup::firefox()] {
             let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &leaver).await?;
             let left = Instant::now();
@@ -29,7 +29,7 @@ async fn a_peer_that_leaves_is_gone_at_once() -> Result<()> {
 #[tokio::test]
 async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
     scenario("tab-closed", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         for leaver in [Setup::chromium(), Setup::firefox()] {
             let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &leaver).await?;
             let closed = ben.close_tab().await?;
@@ -44,7 +44,7 @@ async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
 #[tokio::test]
 async fn a_peer_that_crashed_is_gone_after_the_grace() -> Result<()> {
     scenario("crash", async |stage| {
-        let server = Server::start(&["--grace", &GRACE.as_secs().to_string()]).await?;
+        let server = stage.server(&["--grace", &GRACE.as_secs().to_string()]).await?;
         for victim in [Setup::chromium(), Setup::firefox()] {
             let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &victim).await?;
             let crashed = Instant::now();
@@ -60,9 +60,11 @@ async fn a_peer_that_crashed_is_gone_after_the_grace() -> Result<()> {
 #[tokio::test]
 async fn a_reload_of_either_page_returns_to_the_call() -> Result<()> {
     scenario("reload", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         for browser in [Setup::chromium(), Setup::firefox()] {
             let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &browser).await?);
+            // Firefox itself complains about a socket that is open when a page is unloaded.
+            ben.expect_in_console("transport=websocket");
             let room = server.room();
             for page in [&ada, &ben] {
                 page.open(&room.link).await?;

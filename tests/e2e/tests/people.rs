@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use fantoccini::key::Key;
-use madang_e2e::{Server, Setup, scenario};
+use madang_e2e::{Setup, scenario};
 
 fn korean(text: &str) -> bool {
     text.chars().any(|letter| ('가'..='힣').contains(&letter))
@@ -11,7 +11,7 @@ fn korean(text: &str) -> bool {
 #[tokio::test]
 async fn the_page_speaks_the_language_of_the_browser() -> Result<()> {
     scenario("language", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         for browser in [Setup::chromium, Setup::firefox] {
             for (language, expected) in [("ko-KR", "ko"), ("en-US", "en")] {
                 let page = stage.page(expected, &browser().language(language)).await?;
@@ -30,7 +30,7 @@ async fn the_page_speaks_the_language_of_the_browser() -> Result<()> {
 #[tokio::test]
 async fn a_call_needs_no_mouse() -> Result<()> {
     scenario("keyboard", async |stage| {
-        let server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &Setup::chromium()).await?);
         let (enter, space) = (char::from(Key::Enter), ' ');
 

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use anyhow::Result;
-use madang_e2e::{Server, Setup, scenario};
+use madang_e2e::{Setup, scenario};
 
 #[tokio::test]
 async fn a_call_outlives_a_restart_of_the_server() -> Result<()> {
     scenario("server-restart", async |stage| {
-        let mut server = Server::start(&[]).await?;
+        let server = stage.server(&[]).await?;
         let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &Setup::chromium()).await?;
         ada.click("mic").await?;
         ben.wait_attribute("remote-mic", "data-on", "false").await?;

@@ -17,9 +17,9 @@ struct Tutorial {
 }
 
 impl Tutorial {
-    async fn start(folder: PathBuf) -> Result<Self> {
+    async fn start(stage: &Stage, folder: PathBuf) -> Result<Self> {
         let files = Files::serve(&folder).await?;
-        let server = Server::start(&["--allow-origin", files.origin()]).await?;
+        let server = stage.server(&["--allow-origin", files.origin()]).await?;
         Ok(Self { files, server })
     }
 
@@ -62,7 +62,7 @@ impl Tutorial {
 async fn tutorial_pages_call_each_other() -> Result<()> {
     scenario("tutorial-with-tutorial", async |stage| {
         let folder = programs::checkout().join("tests/e2e/fixtures/tutorial");
-        Tutorial::start(folder).await?.calls_itself(stage, counts::tutorial_calls()).await
+        Tutorial::start(stage, folder).await?.calls_itself(stage, counts::tutorial_calls()).await
     })
     .await
 }
@@ -83,7 +83,7 @@ async fn the_original_pages_call_each_other() -> Result<()> {
         );
         let folder = TempDir::new()?;
         std::fs::write(folder.path().join("index.html"), page)?;
-        let tutorial = Tutorial::start(folder.path().to_owned()).await?;
+        let tutorial = Tutorial::start(stage, folder.path().to_owned()).await?;
         tutorial.calls_itself(stage, counts::tutorial_calls()).await
     })
     .await
@@ -93,7 +93,7 @@ async fn the_original_pages_call_each_other() -> Result<()> {
 async fn a_tutorial_page_and_a_madang_page_call_each_other() -> Result<()> {
     scenario("tutorial-with-madang", async |stage| {
         let folder = programs::checkout().join("tests/e2e/fixtures/tutorial");
-        let tutorial = Tutorial::start(folder).await?;
+        let tutorial = Tutorial::start(stage, folder).await?;
         let old = tutorial.person(stage, "old").await?;
         let new = stage.page("new", &Setup::chromium()).await?;
         let room = Room { name: ROOM.to_owned(), link: format!("{}/r/{ROOM}", tutorial.server.origin()) };
