@@ -3,6 +3,7 @@
 mod delay;
 mod median;
 mod setup;
+mod signaling;
 
 use clap::Parser;
 
@@ -12,11 +13,14 @@ use clap::Parser;
 enum Measurement {
     /// Opening a page to the other's first frame, beside the tutorial's page, both on this server.
     Setup(setup::Options),
+    /// This signaling server beside the tutorial's, under the same load.
+    Signaling(signaling::Options),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Measurement::parse() {
         Measurement::Setup(options) => setup::measure(&options).await,
+        Measurement::Signaling(options) => signaling::measure(&options).await,
     }
 }
