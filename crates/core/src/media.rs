@@ -120,6 +120,8 @@ pub struct Media {
     /// Why both together failed, while they are tried one by one.
     both_failed: Option<MediaProblemKind>,
     sending: (bool, bool),
+    /// Whether it was told: others take it that both are sent until they hear otherwise.
+    told: bool,
     outputs: VecDeque<MediaOutput>,
 }
 
@@ -135,6 +137,7 @@ impl Media {
             in_flight: None,
             both_failed: None,
             sending: (false, false),
+            told: false,
             outputs: VecDeque::new(),
         }
     }
@@ -286,8 +289,10 @@ impl Media {
 
     fn tell(&mut self) {
         let sending = (self.microphone.live && self.microphone.wanted, self.camera.live && self.camera.wanted);
-        if sending != self.sending {
+        let settled = self.started && !self.stopped && self.in_flight.is_none();
+        if sending != self.sending || (settled && !self.told) {
             self.sending = sending;
+            self.told = true;
             self.outputs.push_back(MediaOutput::Sending { microphone: sending.0, camera: sending.1 });
         }
     }
@@ -370,7 +375,7 @@ mod tests {
                 (Start, &[Acquire(BOTH)]),
                 (Failed(NotFound), &[Acquire(MICROPHONE)]),
                 (Failed(NotFound), &[Acquire(CAMERA)]),
-                (Failed(NotFound), &[Problem(Device::Both, NotFound)]),
+                (Failed(NotFound), &[Problem(Device::Both, NotFound), sending(false, false)]),
             ],
         );
         assert_eq!(media.sending(), (false, false));
@@ -383,7 +388,7 @@ mod tests {
             &[
                 (Start, &[Acquire(BOTH)]),
                 (Failed(Denied), &[Acquire(MICROPHONE)]),
-                (Failed(Denied), &[Problem(Device::Both, Denied)]),
+                (Failed(Denied), &[Problem(Device::Both, Denied), sending(false, false)]),
                 (WantMicrophone(true), &[Acquire(MICROPHONE)]),
                 (Failed(Denied), &[Problem(Device::Microphone, Denied)]),
             ],
@@ -394,8 +399,16 @@ mod tests {
     fn an_insecure_origin_is_not_retried() {
         check(
             &mut Media::new(true, true),
-            &[(Start, &[Acquire(BOTH)]), (Failed(InsecureOrigin), &[Problem(Device::Both, InsecureOrigin)])],
+            &[
+                (Start, &[Acquire(BOTH)]),
+                (Failed(InsecureOrigin), &[Problem(Device::Both, InsecureOrigin), sending(false, false)]),
+            ],
         );
+    }
+
+    #[test]
+    fn to_send_nothing_from_the_start_is_told_too() {
+        check(&mut Media::new(false, false), &[(Start, &[sending(false, false)])]);
     }
 
     #[test]
@@ -406,7 +419,7 @@ mod tests {
                 (Start, &[Acquire(BOTH)]),
                 (WantCamera(false), &[]),
                 (WantMicrophone(false), &[]),
-                (Acquired, &[EnableMicrophone(false), ReleaseCamera]),
+                (Acquired, &[EnableMicrophone(false), ReleaseCamera, sending(false, false)]),
             ],
         );
     }
