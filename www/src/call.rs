@@ -9,7 +9,7 @@ use web_sys::{Document, Element, HtmlVideoElement, MediaStream};
 use crate::{
     dom::{Inputs, Missing, find, instance, set_attribute, set_flag, set_optional_text, set_text},
     door::Link,
-    state::Input,
+    input::Input,
     view::{CallView, Tile},
     words::{Language, Word},
 };

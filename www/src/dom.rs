@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Document, Element, Event, EventTarget, HtmlTemplateElement};
 
 use crate::{
-    state::Input,
+    input::Input,
     words::{Language, Word},
 };
 

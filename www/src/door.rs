@@ -5,7 +5,7 @@ use web_sys::{Document, Element, HtmlInputElement};
 
 use crate::{
     dom::{Inputs, Missing, find, instance, set_optional_text, set_text},
-    state::Input,
+    input::Input,
     view::DoorView,
     words::Language,
 };

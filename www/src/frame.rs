@@ -5,7 +5,7 @@ use web_sys::{Document, Element};
 
 use crate::{
     dom::{Inputs, Missing, find, set_attribute, set_flag, set_optional_text, set_text, translate},
-    state::Input,
+    input::Input,
     view::{ErrorView, Screen, View},
     words::Language,
 };

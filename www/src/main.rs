@@ -1,15 +1,16 @@
 //! The page: a start, the door of a room, and the call in it.
 //!
-//! It uses the crate `madang` as any Rust page would. What happens becomes a `state::Input`; the
-//! pure `state` decides, the pure `view` says what that looks like in the reader's language, and
-//! `page` carries both out on the screens (`start`, `door`, `call`, and the `frame` around them). `early` takes over
-//! what `boot.js` has started while this program was on its way.
+//! It uses the crate `madang` as any Rust page would. What happens becomes an `input`; the pure
+//! `state` decides, the pure `view` says what that looks like in the reader's language, and `page`
+//! carries both out on the screens (`start`, `door`, `call`, and the `frame` around them). `early`
+//! takes over what `boot.js` has started while this program was on its way.
 
 mod call;
 mod dom;
 mod door;
 mod early;
 mod frame;
+mod input;
 mod page;
 mod room_name;
 mod start;

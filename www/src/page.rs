@@ -19,9 +19,10 @@ use crate::{
     door::{DoorScreen, Link},
     early::Early,
     frame::Frame,
+    input::{Copied, Effect, Input},
     room_name::{self, Route},
     start::StartScreen,
-    state::{Copied, Effect, Input, Place, State},
+    state::{Place, State},
     view::{self, View},
     words::Language,
 };

@@ -5,8 +5,8 @@ use web_sys::{Document, Element, HtmlInputElement};
 
 use crate::{
     dom::{Inputs, Missing, find, instance},
+    input::Input,
     room_name::{self, Typed},
-    state::Input,
     words::Language,
 };
 

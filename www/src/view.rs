@@ -3,7 +3,8 @@
 use madang::{Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, SignalingState};
 
 use crate::{
-    state::{Arrival, Call, Copied, Other, Place, Problem, State},
+    input::Copied,
+    state::{Arrival, Call, Other, Place, Problem, State},
     words::{Language, Word},
 };
 

@@ -6,7 +6,7 @@ use madang::{Dialect, EndReason, LeaveReason, RoomEvent, WireError};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::*;
-use crate::{room_name::Route, state::Input};
+use crate::{input::Input, room_name::Route};
 
 const LANGUAGES: [Language; 2] = [Language::English, Language::Korean];
 
