@@ -33,9 +33,11 @@ pub const HEADERS_BYTES: usize = 16 * 1024;
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long open connections get to finish when the server stops.
 pub const STOP_WITHIN: Duration = Duration::from_secs(3);
-/// Bytes read from a websocket at once while nothing larger is announced; each idle socket keeps
-/// a buffer of this size.
-pub const WEBSOCKET_READ_BYTES: usize = 1024;
+/// Bytes read from a connection at once.
+pub const READ_BYTES: usize = 16 * 1024;
+/// Room that each websocket keeps for what comes next. What is larger waits in a buffer that is
+/// there only meanwhile.
+pub const WEBSOCKET_BUFFER_BYTES: usize = 512;
 
 /// How fast one socket may send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Takes connections and serves HTTP on them until the server is told to stop.
 //!
-//! Not `axum::serve`: a connection carries its [`Transport`] to the sockets that open over it,
+//! Not `axum::serve`: a connection carries its `Transport` to the sockets that open over it,
 //! has its headers bounded in time and size, and will be told apart by its first bytes.
 
 use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
@@ -15,12 +15,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::{
-    config::Config,
-    http, limits,
-    signaling::Signaling,
-    transport::{Stream, Transport},
-};
+use crate::{config::Config, http, limits, signaling::Signaling, transport::Stream};
 
 /// How long to wait before the next try when the system has no room for another connection.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -93,8 +88,9 @@ fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let transport = Transport::new(stream);
-    let io = TokioIo::new(Stream::new(transport.clone()));
+    let stream = Stream::new(stream);
+    let transport = stream.transport().clone();
+    let io = TokioIo::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, transport) = (router.clone(), transport.clone());
         async move {

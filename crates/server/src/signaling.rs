@@ -72,7 +72,7 @@ impl Signaling {
             .max_payload(wire::MESSAGE_BYTES as u64)
             .ws_max_message_size(wire::MESSAGE_BYTES)
             .ws_max_frame_size(wire::MESSAGE_BYTES)
-            .ws_read_buffer_size(limits::WEBSOCKET_READ_BYTES)
+            .ws_read_buffer_size(limits::WEBSOCKET_BUFFER_BYTES)
             .with_parser(ParserConfig::common().max_incoming_binaries(0))
             .build_svc();
         // A middleware runs before the client is told that it is connected, so its first event
