@@ -1,16 +1,18 @@
-//! From cargo's wasm to what a browser loads: wasm-bindgen (linked as a library), then `wasm-opt`.
+//! From cargo's wasm to what a browser loads: wasm-bindgen (linked as a library), then, where npm brings them,
+//! `wasm-opt` for the wasm and esbuild for its glue.
 //!
 //! The result is kept in the target folder under the hash of what it was made from, so an unchanged wasm costs
 //! one read.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::files::{self, Files};
 use crate::hash::hash;
+use crate::names;
 use crate::npm::Npm;
 use crate::process::run_logged;
 use crate::ui;
@@ -28,7 +30,7 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 /// Change it when this file makes something else of the same input.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// What to make of a wasm file.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +58,7 @@ impl Recipe<'_> {
         self.bindgen(wasm, &kept)?;
         if let Some(npm) = self.optimizer {
             self.optimize(workspace, npm, &kept)?;
+            self.minify(workspace, npm, &kept)?;
         }
         fs::write(&stamp, key).with_context(|| format!("cannot write {}", stamp.display()))?;
         files::read(&kept)
@@ -78,20 +81,34 @@ impl Recipe<'_> {
         bindgen.input_path(wasm).out_name(self.name).typescript(self.library);
         bindgen.omit_default_module_path(!self.library);
         bindgen.remove_producers_section(true);
-        bindgen.web(true)?.generate(folder).with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))
+        let mut output =
+            bindgen.web(true)?.generate_output().with_context(|| format!("wasm-bindgen refuses {}", wasm.display()))?;
+        let renames = names::shorten(&mut output)?;
+        output.emit(folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        names::rename_in_file(&folder.join(format!("{}.js", self.name)), &renames)?;
+        if self.library {
+            names::rename_in_file(&folder.join(format!("{}.d.ts", self.name)), &renames)?;
+        }
+        Ok(())
     }
 
     fn optimize(&self, workspace: &Workspace, npm: &Npm, folder: &Path) -> Result<()> {
         ui::note(format!("wasm-opt {}", self.name));
         let wasm = folder.join(format!("{}_bg.wasm", self.name));
-        let smaller = optimized_path(&wasm);
+        let smaller = wasm.with_extension("opt.wasm");
         let mut wasm_opt = npm.program("wasm-opt");
         wasm_opt.args(WASM_OPT).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&smaller);
         run_logged(&mut wasm_opt, &workspace.log("wasm-opt"))?;
         fs::rename(&smaller, &wasm).with_context(|| format!("cannot replace {}", wasm.display()))
     }
-}
 
-fn optimized_path(wasm: &Path) -> PathBuf {
-    wasm.with_extension("opt.wasm")
+    fn minify(&self, workspace: &Workspace, npm: &Npm, folder: &Path) -> Result<()> {
+        let glue = folder.join(format!("{}.js", self.name));
+        let smaller = glue.with_extension("min.js");
+        let mut esbuild = npm.program("esbuild");
+        esbuild.arg(&glue).args(["--minify", "--format=esm", "--log-level=warning"]);
+        esbuild.arg(format!("--outfile={}", smaller.display()));
+        run_logged(&mut esbuild, &workspace.log("esbuild"))?;
+        fs::rename(&smaller, &glue).with_context(|| format!("cannot replace {}", glue.display()))
+    }
 }

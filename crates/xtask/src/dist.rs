@@ -53,13 +53,14 @@ fn sdk_files(bundle: Files) -> Result<Files> {
         "type": "module",
         "main": "./madang.js",
         "types": "./madang.d.ts",
+        // TypeScript finds the types beside the script.
         "exports": {
-            ".": { "types": "./madang.d.ts", "default": "./madang.js" },
+            ".": "./madang.js",
             "./madang_bg.wasm": "./madang_bg.wasm",
             "./package.json": "./package.json",
         },
         "files": ["madang.js", "madang.d.ts", "madang_bg.wasm", "madang_bg.wasm.d.ts", "snippets"],
-        "sideEffects": ["./snippets/*"],
+        "sideEffects": ["./snippets/**"],
     });
     let mut files: Files = bundle.into_iter().map(|(name, content)| (format!("sdk/{name}"), content)).collect();
     let mut text = serde_json::to_vec_pretty(&package)?;

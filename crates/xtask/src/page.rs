@@ -88,7 +88,6 @@ impl Page {
         let glue = glue.replace("'./snippets/", &format!("'./{folder}/"));
         let glue = glue.replace("\"./snippets/", &format!("\"./{folder}/"));
 
-        let imports = static_imports(&glue);
         let wasm_url = self.asset(&format!("{name}.wasm"), wasm.clone());
         let glue_url = self.asset(&format!("{name}.js"), glue.into_bytes());
         // The URL is relative to the module, as every import is.
@@ -103,10 +102,10 @@ impl Page {
             format!("<link rel=\"preload\" href=\"{wasm_url}\" as=\"fetch\" type=\"application/wasm\" crossorigin>"),
             format!("<link rel=\"modulepreload\" href=\"{glue_url}\">"),
         ];
-        tags.extend(imports.iter().map(|import| {
-            let url = import.strip_prefix('.').map_or_else(|| import.clone(), |path| format!("{ASSETS}{path}"));
-            format!("<link rel=\"modulepreload\" href=\"{url}\">")
-        }));
+        // The browser would find out about them one round trip later.
+        for (inside, _) in snippets(bundle).filter(|(inside, _)| inside.ends_with(".js")) {
+            tags.push(format!("<link rel=\"modulepreload\" href=\"{ASSETS}/{folder}/{inside}\">"));
+        }
         tags.push(format!("<script type=\"module\" src=\"{start_url}\"></script>"));
         Ok(tags.join("\n"))
     }
@@ -143,23 +142,6 @@ fn snippet_folder(bundle: &Files) -> String {
 /// The program's copy of the Socket.IO client.
 fn socket_io_snippet(bundle: &Files) -> Option<&str> {
     snippets(bundle).map(|(path, _)| path).find(|path| file_name(path) == file_name(SOCKET_IO))
-}
-
-/// What the glue imports, which the browser would otherwise find out about one round trip later.
-fn static_imports(glue: &str) -> Vec<String> {
-    let imports = glue.lines().filter(|line| line.starts_with("import "));
-    let mut found: Vec<String> = imports
-        .filter_map(|line| {
-            let from = line.trim_end().trim_end_matches(';');
-            let quote = from.chars().last().filter(|last| ['\'', '"'].contains(last))?;
-            let (_, specifier) = from.trim_end_matches(quote).rsplit_once(quote)?;
-            Some(specifier.to_owned())
-        })
-        .filter(|specifier| specifier.starts_with("./") || specifier.starts_with('/'))
-        .collect();
-    found.sort();
-    found.dedup();
-    found
 }
 
 /// A style sheet moves to `assets/`; a relative URL in it would lead nowhere.
@@ -250,13 +232,6 @@ mod tests {
         assert_eq!(tag, format!("<script type=\"module\" src=\"/{boot}\">"));
         let imported = content.split('"').nth(1).unwrap();
         assert!(page.files.contains_key(imported.trim_start_matches('/')), "{imported} is not there");
-    }
-
-    #[test]
-    fn only_static_imports_that_are_files_are_preloaded() {
-        let glue = "import * as a from './snippets/x.js';\nimport b from \"/socket.io/socket.io.esm.min.js\"\n\
-                    import * as bare from 'bare';\nconst later = import('./later.js');\n";
-        assert_eq!(static_imports(glue), ["./snippets/x.js", "/socket.io/socket.io.esm.min.js"]);
     }
 
     #[test]
