@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     table.push(']');
+    prune(&out, &table)?;
     fs::write(out.join("embedded.rs"), table)?;
     Ok(())
 }
@@ -132,6 +133,17 @@ fn store(
         fs::rename(&unfinished, &path)?;
     }
     Ok(format!("include_bytes!({path:?})"))
+}
+
+/// Removes what earlier builds made and this one does not name.
+fn prune(out: &Path, table: &str) -> std::io::Result<()> {
+    for entry in fs::read_dir(out)? {
+        let entry = entry?;
+        if !table.contains(&*entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn compress_brotli(bytes: &[u8]) -> std::io::Result<Vec<u8>> {

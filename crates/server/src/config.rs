@@ -16,7 +16,7 @@ this server needs a certificate in front of it.";
 
 /// One small server for video calls: the page and the signaling.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "madang-server", version, about, after_help = AFTER_HELP)]
+#[command(name = "madang-server", version, after_help = AFTER_HELP)]
 pub struct Config {
     /// Where to listen. Port 0 takes a free one; the first line of output says which.
     #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]

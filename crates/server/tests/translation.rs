@@ -18,16 +18,16 @@ async fn call(native: &mut Native, page: &mut madang_wire::Socket, peer: &madang
     assert_eq!((offer.epoch, offer.seq, &offer.from), (epoch, 0, &peer.peer));
     let connection = offer.body["connection"].clone();
     let description = json!({ "type": "offer", "sdp": "the offer" });
-    assert_eq!(offer.body, json!({ "type": "description", "connection": connection, "description": description }));
+    assert_eq!(offer.body, json!({ "description": { "connection": connection, "description": description } }));
     let trickled: SignalFrom<Value> = native.socket.expect("signal").await.unwrap().arg().unwrap();
     assert_eq!((trickled.epoch, trickled.seq), (epoch, 1));
-    assert_eq!(trickled.body, json!({ "type": "candidate", "connection": connection, "candidate": candidate(1) }));
+    assert_eq!(trickled.body, json!({ "candidate": { "connection": connection, "candidate": candidate(1) } }));
 
     let answer = json!({ "type": "answer", "sdp": "the answer" });
-    native.signal(peer, 0, json!({ "type": "media", "microphone": true, "camera": true })).await;
-    native.signal(peer, 1, json!({ "type": "candidate", "connection": connection, "candidate": candidate(2) })).await;
-    native.signal(peer, 2, json!({ "type": "description", "connection": connection, "description": answer })).await;
-    native.signal(peer, 3, json!({ "type": "end-of-candidates", "connection": connection })).await;
+    native.signal(peer, 0, json!({ "media": { "microphone": true, "camera": true } })).await;
+    native.signal(peer, 1, json!({ "candidate": { "connection": connection, "candidate": candidate(2) } })).await;
+    native.signal(peer, 2, json!({ "description": { "connection": connection, "description": answer } })).await;
+    native.signal(peer, 3, json!({ "end-of-candidates": { "connection": connection } })).await;
     assert_eq!(page.expect("answer").await.unwrap().arg::<Value>().unwrap(), answer);
     assert_eq!(page.expect("ice-candidate").await.unwrap().arg::<Value>().unwrap(), candidate(2));
     heard_nothing(page).await;
@@ -104,12 +104,12 @@ async fn the_page_answers_an_offer_of_the_native_peer() {
     page.expect("ready").await.unwrap();
     let offer = json!({ "type": "offer", "sdp": "mine" });
     let peer = &joined.peers[0];
-    native.signal(peer, 0, json!({ "type": "description", "connection": 7, "description": offer })).await;
+    native.signal(peer, 0, json!({ "description": { "connection": 7, "description": offer } })).await;
     assert_eq!(page.expect("offer").await.unwrap().arg::<Value>().unwrap(), offer);
     page.emit("answer", &(json!({ "type": "answer", "sdp": "yours" }), "room")).await.unwrap();
     let answer: SignalFrom<Value> = native.socket.expect("signal").await.unwrap().arg().unwrap();
     assert_eq!(answer.body["connection"], 7);
-    assert_eq!(answer.body["description"], json!({ "type": "answer", "sdp": "yours" }));
+    assert_eq!(answer.body["description"]["description"], json!({ "type": "answer", "sdp": "yours" }));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn what_cannot_be_translated_is_refused() {
     for _ in 0..3 {
         assert_eq!(support::code(&page.expect("error").await.unwrap()), "bad-message");
     }
-    native.signal(&joined.peers[0], 0, json!({ "type": "unheard-of" })).await;
+    native.signal(&joined.peers[0], 0, json!({ "unheard-of": {} })).await;
     native.socket.emit("offer", &(json!({}), "room")).await.unwrap();
     for _ in 0..2 {
         assert_eq!(support::code(&native.socket.expect("error").await.unwrap()), "bad-message");
