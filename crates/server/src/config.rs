@@ -26,7 +26,7 @@ pub struct Config {
     #[arg(long, env = "MADANG_WWW", value_name = "DIR")]
     pub www: Option<PathBuf>,
 
-    /// Let pages of this origin use the server and its SDK, as in https://example.org; `*` lets
+    /// Let pages of this origin use the server and its SDK, as in `https://example.org`; `*` lets
     /// every page. Can be given more than once (in the environment: separated by commas).
     #[arg(long, env = "MADANG_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub allow_origin: Vec<Origin>,

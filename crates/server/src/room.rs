@@ -1,6 +1,6 @@
 //! Who sits in which room, and who is told what. Pure: time is an input, sockets are any `S`.
 //!
-//! The glue in [`crate::signaling`] holds one lock around [`Rooms`] while it calls a method *and*
+//! The glue in `signaling` holds one lock around [`Rooms`] while it calls a method *and*
 //! delivers its [`Notice`]s, so membership, count and what everybody hears change in one step.
 //! What must always hold: a room has at most its capacity of members, kept seats included; a
 //! peer has one seat; in every pair exactly one is told to offer, by hearing of the other.

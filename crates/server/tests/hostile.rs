@@ -160,7 +160,7 @@ async fn ten_thousand_candidates_arrive_whole_and_in_order() {
     let (mut first, mut second, peer) = pair(&server).await;
     let sender = tokio::spawn(async move {
         for seq in 0..10_000 {
-            let body = json!({ "candidate": { "connection": 1, "candidate": support::candidate(seq as usize) } });
+            let body = json!({ "candidate": support::candidate(seq as usize) });
             let text = signal(&first, &peer, seq, body);
             first.socket.feed_text(text).await.unwrap();
         }

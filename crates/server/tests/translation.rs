@@ -3,32 +3,41 @@
 
 mod support;
 
-use madang_protocol::{Dialect, Epoch, LeaveReason, Left, SignalFrom};
+use madang_protocol::{
+    Body, ConnectionId, Description, DescriptionType, Dialect, Epoch, LeaveReason, Left, Peer, SignalFrom,
+};
+use madang_wire::Socket;
 use serde_json::{Value, json};
 use support::{Native, candidate, heard_nothing, start};
 
+fn described(connection: ConnectionId, kind: DescriptionType, sdp: &str) -> Body {
+    Body::Description { connection, description: Description { kind, sdp: sdp.to_owned() } }
+}
+
+fn gathered(connection: ConnectionId, number: usize) -> Body {
+    Body::Candidate { connection, candidate: serde_json::from_value(candidate(number)).unwrap() }
+}
+
 /// From `ready` to the page's last candidate, wherever it joined.
-async fn call(native: &mut Native, page: &mut madang_wire::Socket, peer: &madang_protocol::Peer) {
+async fn call(native: &mut Native, page: &mut Socket, peer: &Peer) {
     assert_eq!(page.expect("ready").await.unwrap().json(), r#"["ready"]"#);
     page.emit("offer", &(json!({ "type": "offer", "sdp": "the offer" }), "room")).await.unwrap();
     page.emit("ice-candidate", &(candidate(1), "room")).await.unwrap();
 
     let epoch = Epoch::of(native.join.generation, peer.generation);
-    let offer: SignalFrom<Value> = native.socket.expect("signal").await.unwrap().arg().unwrap();
-    assert_eq!((offer.epoch, offer.seq, &offer.from), (epoch, 0, &peer.peer));
-    let connection = offer.body["connection"].clone();
-    let description = json!({ "type": "offer", "sdp": "the offer" });
-    assert_eq!(offer.body, json!({ "description": { "connection": connection, "description": description } }));
-    let trickled: SignalFrom<Value> = native.socket.expect("signal").await.unwrap().arg().unwrap();
-    assert_eq!((trickled.epoch, trickled.seq), (epoch, 1));
-    assert_eq!(trickled.body, json!({ "candidate": { "connection": connection, "candidate": candidate(1) } }));
+    let offer: SignalFrom<Body> = native.socket.expect("signal").await.unwrap().arg().unwrap();
+    let Body::Description { connection, .. } = offer.body else { panic!("{offer:?}") };
+    let body = described(connection, DescriptionType::Offer, "the offer");
+    assert_eq!(offer, SignalFrom { from: peer.peer.clone(), epoch, seq: 0, body });
+    let trickled: SignalFrom<Body> = native.socket.expect("signal").await.unwrap().arg().unwrap();
+    assert_eq!(trickled, SignalFrom { from: peer.peer.clone(), epoch, seq: 1, body: gathered(connection, 1) });
 
-    let answer = json!({ "type": "answer", "sdp": "the answer" });
-    native.signal(peer, 0, json!({ "media": { "microphone": true, "camera": true } })).await;
-    native.signal(peer, 1, json!({ "candidate": { "connection": connection, "candidate": candidate(2) } })).await;
-    native.signal(peer, 2, json!({ "description": { "connection": connection, "description": answer } })).await;
-    native.signal(peer, 3, json!({ "end-of-candidates": { "connection": connection } })).await;
-    assert_eq!(page.expect("answer").await.unwrap().arg::<Value>().unwrap(), answer);
+    native.signal(peer, 0, Body::Media { microphone: true, camera: true }).await;
+    native.signal(peer, 1, gathered(connection, 2)).await;
+    native.signal(peer, 2, described(connection, DescriptionType::Answer, "the answer")).await;
+    native.signal(peer, 3, Body::EndOfCandidates { connection }).await;
+    let answer: Value = page.expect("answer").await.unwrap().arg().unwrap();
+    assert_eq!(answer, json!({ "type": "answer", "sdp": "the answer" }));
     assert_eq!(page.expect("ice-candidate").await.unwrap().arg::<Value>().unwrap(), candidate(2));
     heard_nothing(page).await;
 }
@@ -102,14 +111,13 @@ async fn the_page_answers_an_offer_of_the_native_peer() {
     let mut page = server.page("room").await;
     let (mut native, joined) = server.native("room", 1).await;
     page.expect("ready").await.unwrap();
-    let offer = json!({ "type": "offer", "sdp": "mine" });
     let peer = &joined.peers[0];
-    native.signal(peer, 0, json!({ "description": { "connection": 7, "description": offer } })).await;
-    assert_eq!(page.expect("offer").await.unwrap().arg::<Value>().unwrap(), offer);
+    native.signal(peer, 0, described(ConnectionId(7), DescriptionType::Offer, "mine")).await;
+    let offer: Value = page.expect("offer").await.unwrap().arg().unwrap();
+    assert_eq!(offer, json!({ "type": "offer", "sdp": "mine" }));
     page.emit("answer", &(json!({ "type": "answer", "sdp": "yours" }), "room")).await.unwrap();
-    let answer: SignalFrom<Value> = native.socket.expect("signal").await.unwrap().arg().unwrap();
-    assert_eq!(answer.body["connection"], 7);
-    assert_eq!(answer.body["description"]["description"], json!({ "type": "answer", "sdp": "yours" }));
+    let answer: SignalFrom<Body> = native.socket.expect("signal").await.unwrap().arg().unwrap();
+    assert_eq!(answer.body, described(ConnectionId(7), DescriptionType::Answer, "yours"));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use madang_protocol::{
 };
 use madang_server::{Config, Server};
 use madang_wire::{Event, Socket};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -99,7 +100,7 @@ impl Native {
     }
 
     /// Signals to a peer.
-    pub(crate) async fn signal(&mut self, to: &Peer, seq: u32, body: Value) {
+    pub(crate) async fn signal(&mut self, to: &Peer, seq: u32, body: impl Serialize) {
         let epoch = Epoch::of(self.join.generation, to.generation);
         self.socket.emit("signal", &(SignalTo { to: to.peer.clone(), epoch, seq, body },)).await.unwrap();
     }
