@@ -87,7 +87,7 @@ impl JsRoom {
     pub fn on(&self, kind: &str, listener: Function) -> Result<JsValue, JsValue> {
         if !event::TYPES.contains(&kind) {
             let types = event::TYPES.join(", ");
-            return Err(error::new("invalid-event", &format!("there is no event {kind:?}; the events are: {types}")));
+            return Err(error::new("invalid-event", &format!("there is no event \"{kind}\"; the events are: {types}")));
         }
         Ok(self.listeners.add(kind, listener))
     }

@@ -193,7 +193,7 @@ fn decode<T: DeserializeOwned>(event: &str, payload: JsValue) -> Option<T> {
     match serde_wasm_bindgen::from_value(payload) {
         Ok(payload) => Some(payload),
         Err(error) => {
-            log::warn(&format!("madang: the server's {event:?} is not understood:"), &error.into());
+            log::warn(&format!("madang: the server's {event} is not understood:"), &error.into());
             None
         }
     }

@@ -93,7 +93,7 @@ impl Engine {
         };
         let socket = match options.socket {
             Some(socket) => Socket::adopt(socket),
-            None => Socket::new(&server).map_err(|error| Error::Server(format!("{server}: {error:?}")))?,
+            None => Socket::new(&server).map_err(|_| Error::Server(server))?,
         };
 
         let engine = Rc::new_cyclic(|this| Self {

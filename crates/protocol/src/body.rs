@@ -51,9 +51,10 @@ pub struct Candidate {
     pub username_fragment: Option<String>,
 }
 
-/// One thing said from peer to peer.
+/// One thing said from peer to peer: `{"candidate": {…}}`. The kind is the key, since a tag beside the fields
+/// costs the client a fifth of its size.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Body {
     /// A local offer or answer.
     Description {

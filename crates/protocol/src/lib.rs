@@ -27,7 +27,7 @@ pub use error::{ErrorCode, WireError};
 pub use ids::{DisplayName, InvalidId, PeerId, RoomName, Secret, Token};
 pub use message::{
     Dialect, Epoch, Generation, IceServer, Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, Reply, SignalFrom,
-    SignalTo, Urls,
+    SignalTo,
 };
 
 /// The protocol's version, sent as `v` in [`Join`].

@@ -160,7 +160,7 @@ impl Dialect {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
     /// STUN and TURN URLs (RFC 7064, RFC 7065).
-    pub urls: Urls,
+    pub urls: Vec<String>,
     /// For TURN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -173,16 +173,6 @@ impl std::fmt::Debug for IceServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
     }
-}
-
-/// One URL or several, as in `RTCIceServer.urls`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Urls {
-    /// One.
-    One(String),
-    /// Several.
-    Many(Vec<String>),
 }
 
 /// `signal` on its way to the server. `B` is [`crate::Body`] in a client; the server takes any

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 
 use madang_protocol::{
     Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, ErrorCode, Generation, IceServer,
-    Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom, SignalTo, Urls,
-    VERSION, WireError,
+    Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom, SignalTo, VERSION,
+    WireError,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -95,16 +95,12 @@ fn join_is_answered() {
             name: None,
             dialect: Dialect::Native,
         }],
-        ice_servers: vec![IceServer {
-            urls: Urls::One("stun:example.org:3478".into()),
-            username: None,
-            credential: None,
-        }],
+        ice_servers: vec![IceServer { urls: vec!["stun:example.org:3478".into()], username: None, credential: None }],
         expires: None,
         limits: Limits { capacity: 2, message_bytes: 65536, grace_ms: 30_000 },
     };
     let json = format!(
-        r#"{{"ok":{{"peer":"{PEER}","peers":[{{"peer":"aaaaaaaaaaaaaaaaaaaaaaaaaa","instance":7,"generation":8}}],"iceServers":[{{"urls":"stun:example.org:3478"}}],"limits":{{"capacity":2,"messageBytes":65536,"graceMs":30000}}}}}}"#
+        r#"{{"ok":{{"peer":"{PEER}","peers":[{{"peer":"aaaaaaaaaaaaaaaaaaaaaaaaaa","instance":7,"generation":8}}],"iceServers":[{{"urls":["stun:example.org:3478"]}}],"limits":{{"capacity":2,"messageBytes":65536,"graceMs":30000}}}}}}"#
     );
     is::<JoinReply>(Reply::Ok(joined), &json);
     is::<JoinReply>(
@@ -117,7 +113,7 @@ fn join_is_answered() {
 fn ice_servers() {
     is(
         Reply::Ok(vec![IceServer {
-            urls: Urls::Many(vec!["turn:example.org".into(), "turns:example.org".into()]),
+            urls: vec!["turn:example.org".into(), "turns:example.org".into()],
             username: Some("u".into()),
             credential: Some("c".into()),
         }]),
@@ -150,13 +146,11 @@ fn signals() {
     let body = Body::Media { microphone: true, camera: false };
     is(
         SignalTo { to: peer_id(), epoch: Epoch(15), seq: 3, body: body.clone() },
-        &format!(r#"{{"to":"{PEER}","epoch":15,"seq":3,"body":{{"type":"media","microphone":true,"camera":false}}}}"#),
+        &format!(r#"{{"to":"{PEER}","epoch":15,"seq":3,"body":{{"media":{{"microphone":true,"camera":false}}}}}}"#),
     );
     is(
         SignalFrom { from: peer_id(), epoch: Epoch(15), seq: 3, body },
-        &format!(
-            r#"{{"from":"{PEER}","epoch":15,"seq":3,"body":{{"type":"media","microphone":true,"camera":false}}}}"#
-        ),
+        &format!(r#"{{"from":"{PEER}","epoch":15,"seq":3,"body":{{"media":{{"microphone":true,"camera":false}}}}}}"#),
     );
 }
 
@@ -166,7 +160,7 @@ fn bodies() {
     for (kind, word) in [(DescriptionType::Offer, "offer"), (DescriptionType::Answer, "answer")] {
         is(
             Body::Description { connection, description: Description { kind, sdp: "v=0\r\n".into() } },
-            &format!(r#"{{"type":"description","connection":2,"description":{{"type":"{word}","sdp":"v=0\r\n"}}}}"#),
+            &format!(r#"{{"description":{{"connection":2,"description":{{"type":"{word}","sdp":"v=0\r\n"}}}}}}"#),
         );
     }
     is(
@@ -179,11 +173,11 @@ fn bodies() {
                 username_fragment: Some("abcd".into()),
             },
         },
-        r#"{"type":"candidate","connection":2,"candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"abcd"}}"#,
+        r#"{"candidate":{"connection":2,"candidate":{"candidate":"candidate:1 1 udp 1 192.0.2.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"abcd"}}}"#,
     );
-    is(Body::EndOfCandidates { connection }, r#"{"type":"end-of-candidates","connection":2}"#);
-    refuses::<Body>(r#"{"type":"description","connection":2,"description":{"type":"pranswer","sdp":""}}"#, "pranswer");
-    refuses::<Body>(r#"{"type":"gossip"}"#, "unknown variant `gossip`");
+    is(Body::EndOfCandidates { connection }, r#"{"end-of-candidates":{"connection":2}}"#);
+    refuses::<Body>(r#"{"description":{"connection":2,"description":{"type":"pranswer","sdp":""}}}"#, "pranswer");
+    refuses::<Body>(r#"{"gossip":{}}"#, "unknown variant `gossip`");
 }
 
 #[test]
