@@ -24,6 +24,7 @@ mod http;
 pub mod limits;
 pub mod payload;
 pub mod room;
+mod say;
 mod serve;
 mod session;
 mod signaling;

@@ -1,7 +1,8 @@
 //! Reads one Socket.IO event from its JSON text, in one pass and without reading what is only
 //! passed on.
 //!
-//! Whatever does not fit is a [`WireError`] that says what would: never silence, never a panic.
+//! Whatever does not fit, an event of an unknown name too, is a [`WireError`] that says what would:
+//! never silence, never a panic.
 
 use std::{borrow::Cow, fmt};
 

@@ -15,7 +15,6 @@ use axum::routing::MethodRouter;
 use madang_protocol::{
     Body, DescriptionType, Dialect, ErrorCode, Generation, IceServer, Join, JoinReply, Joined, LeaveReason, Limits,
     Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
-    tutorial as dialect,
 };
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -34,13 +33,11 @@ use crate::{
     endpoint::endpoint,
     limits::{self, Rates},
     payload::{self, Event, TutorialEvent},
-    room::{Notice, Rooms, Route, Time, Welcome, What},
+    room::{Rooms, Route, Time, Welcome},
+    say::{ENVELOPE_BYTES, answer, deliver, say, say_natively},
     session::Sessions,
-    tutorial::{Bridge, Said},
+    tutorial::Said,
 };
-
-/// About what an event adds to the text that it passes on.
-const ENVELOPE_BYTES: usize = 128;
 
 /// The signaling of one server.
 #[derive(Debug)]
@@ -348,45 +345,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn deliver(notices: Vec<Notice<Client>>) {
-    for Notice { to, what } in notices {
-        match what {
-            What::PeerJoined(peer) => to.emit(event::PEER_JOINED, &peer, 2 * ENVELOPE_BYTES),
-            What::PeerLeft(left) => to.emit(event::PEER_LEFT, &left, ENVELOPE_BYTES),
-            What::Ready => say(&to, Said::Ready),
-        };
-    }
-}
-
-/// Says it in the tutorial's dialect.
-fn say(to: &Client, said: Said) -> bool {
-    match said {
-        // No arguments at all; `()` would be one, `null`.
-        Said::Ready => to.emit(dialect::READY, &[(); 0], ENVELOPE_BYTES),
-        Said::Description(description) => {
-            let name = match description.kind {
-                DescriptionType::Offer => dialect::OFFER,
-                DescriptionType::Answer => dialect::ANSWER,
-            };
-            to.emit(name, &description, description.sdp.len() + ENVELOPE_BYTES)
-        }
-        Said::Candidate(candidate) => {
-            to.emit(dialect::ICE_CANDIDATE, &candidate, candidate.candidate.len() + ENVELOPE_BYTES)
-        }
-    }
-}
-
-/// Says on a tutorial page's behalf what it said.
-fn say_natively(to: &Client, bridge: &mut Bridge, said: Said) -> bool {
-    let Some(signal) = bridge.to_native(said) else { return true };
-    let bytes = match &signal.body {
-        Body::Description { description, .. } => description.sdp.len(),
-        Body::Candidate { candidate, .. } => candidate.candidate.len(),
-        Body::EndOfCandidates { .. } | Body::Media { .. } => 0,
-    };
-    to.emit(event::SIGNAL, &signal, bytes + 2 * ENVELOPE_BYTES)
-}
-
 fn read_said(kind: TutorialEvent, payload: &RawValue) -> Result<Said, WireError> {
     let said = match kind {
         TutorialEvent::IceCandidate => return Ok(Said::Candidate(parsed(payload)?)),
@@ -405,13 +363,6 @@ fn parsed<'a, T: serde::Deserialize<'a>>(value: &'a RawValue) -> Result<T, WireE
 
 fn other_dialect() -> WireError {
     WireError::new(ErrorCode::BadMessage, "this socket joined in the other dialect")
-}
-
-fn answer<T: serde::Serialize>(client: &Client, ack: AckSender, reply: &T) {
-    if let Err(error) = ack.send(reply) {
-        tracing::debug!(%error, "an answer did not fit");
-        client.end(ErrorCode::SlowReader);
-    }
 }
 
 /// The first half of the secret's SHA-256.
