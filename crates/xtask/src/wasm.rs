@@ -38,6 +38,10 @@ impl Toolchain {
         let mut command = workspace.command(program);
         if self == Self::Debian {
             command.env("RUSTUP_TOOLCHAIN", DEBIAN);
+            // Its rustc asks for rust-lld, which Debian does not have under that name.
+            if let Ok(llvm) = debian_llvm() {
+                command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", format!("wasm-ld-{llvm}"));
+            }
         }
         command
     }
@@ -116,10 +120,7 @@ fn has_target(sysroot: &Path) -> bool {
 
 fn install_debian(workspace: &Workspace) -> Result<()> {
     apt::install(workspace, &["rustc-web", "cargo-web", "rust-web-src"])?;
-    // Its linker for wasm is the lld of the LLVM it was built with.
-    let version = output(command(DEBIAN_RUSTC).arg("-vV"))?;
-    let llvm = llvm_major(&version).context("Debian's rustc does not tell its LLVM version")?;
-    apt::install(workspace, &[&format!("lld-{llvm}")])?;
+    apt::install(workspace, &[&format!("lld-{}", debian_llvm()?)])?;
     if !has_target(Path::new("/usr")) {
         build_standard_library(workspace)?;
     }
@@ -127,6 +128,12 @@ fn install_debian(workspace: &Workspace) -> Result<()> {
         ui::note("no rustup: Debian's Rust is used as it is");
     }
     Ok(())
+}
+
+/// The LLVM that Debian's rustc was built with; its lld is the linker for wasm.
+fn debian_llvm() -> Result<String> {
+    let version = output(command(DEBIAN_RUSTC).arg("-vV"))?;
+    Ok(llvm_major(&version).context("Debian's rustc does not tell its LLVM version")?.to_owned())
 }
 
 fn llvm_major(version: &str) -> Option<&str> {
