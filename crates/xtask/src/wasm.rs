@@ -4,6 +4,7 @@
 //! beside rustup's and the standard library is built from its source: it becomes the rustup toolchain `debian`,
 //! which only wasm builds use (`RUSTUP_TOOLCHAIN`); no override is set.
 
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -50,6 +51,9 @@ impl Toolchain {
     pub(crate) fn build(self, workspace: &Workspace, subcommand: &[&str]) -> Result<PathBuf> {
         let mut cargo = self.command(workspace, "cargo");
         cargo.args(subcommand).args(["--profile", "web", "--target", TARGET]);
+        if let Some(flags) = anonymous_paths() {
+            cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
+        }
         cargo.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = cargo.spawn().context("cannot start cargo")?;
         let messages = child.stdout.take().context("cargo has no stdout")?;
@@ -64,6 +68,16 @@ impl Toolchain {
         }
         wasm.with_context(|| format!("`{}` made no wasm file", line(&cargo)))
     }
+}
+
+/// Panic messages name source files. Without this they would tell every visitor this machine's home folder, and differ
+/// from machine to machine. A person's own flags come first.
+fn anonymous_paths() -> Option<String> {
+    if env::var_os("RUSTFLAGS").is_some() || env::var_os("CARGO_ENCODED_RUSTFLAGS").is_some() {
+        return None;
+    }
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))?;
+    Some(format!("--remap-path-prefix={}=", cargo_home.join("registry/src/").display()))
 }
 
 /// The wasm file that one of cargo's JSON messages names. The last one is the crate that was asked for.
