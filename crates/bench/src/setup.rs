@@ -17,18 +17,18 @@ use tempfile::TempDir;
 use crate::delay::Far;
 use crate::median::summary;
 
-/// The mark that `first_frame.js` sets.
+/// The mark that `observe.js` sets.
 const FIRST_FRAME: &str = "first-frame";
-/// The marks of Madang's page in the order in which they usually come, and what each means.
+/// What is marked on the way, and what to call it. Those with a colon Madang's page sets itself.
 const MARKS: [(&str, &str); 9] = [
     ("load", "page"),
     ("madang:wasm", "wasm"),
-    ("madang:camera", "camera"),
+    ("camera", "camera"),
     ("madang:socket", "socket"),
     ("madang:joined", "joined"),
     ("madang:offer", "negotiation"),
-    ("madang:ice", "ICE"),
-    ("madang:connected", "DTLS"),
+    ("ice", "ICE"),
+    ("dtls", "DTLS"),
     (FIRST_FRAME, "first frame"),
 ];
 
@@ -113,7 +113,7 @@ fn tutorial() -> Result<TempDir> {
 async fn calls(options: &Options, ports: [(Kind, u16); 2], distance: Duration) -> Result<[Vec<Marks>; 2]> {
     let first = Page::start("first", &Setup::chromium()).await?;
     let second = Page::start("second", &Setup::chromium()).await?;
-    let source = include_str!("setup/first_frame.js");
+    let source = include_str!("setup/observe.js");
     second.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": source})).await?;
     let kept = [Far::from(ports[0].1, distance).await?, Far::from(ports[1].1, distance).await?];
     let mut measured = [Vec::new(), Vec::new()];
@@ -165,10 +165,12 @@ fn report(round_trip: u64, tutorial: &[Marks], madang: &[Marks]) -> Result<f64> 
         println!("  {name:8} {:5.0} ms ({:.0} to {:.0})", all.median, all.least, all.most);
     }
     println!("  ratio    {ratio:5.2}");
-    let mut way: Vec<(f64, &str)> =
-        MARKS.iter().filter_map(|(mark, words)| Some((of(madang, mark)?.median, *words))).collect();
-    way.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let way: Vec<String> = way.iter().map(|(time, words)| format!("{words} {time:.0}")).collect();
-    println!("  where the time goes, in ms from the start: {}", way.join(", "));
+    for (name, all) in [("tutorial", tutorial), ("madang", madang)] {
+        let mut way: Vec<(f64, &str)> =
+            MARKS.iter().filter_map(|(mark, words)| Some((of(all, mark)?.median, *words))).collect();
+        way.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let way: Vec<String> = way.iter().map(|(time, words)| format!("{words} {time:.0}")).collect();
+        println!("  where the time goes ({name}, ms from the start): {}", way.join(", "));
+    }
     Ok(ratio)
 }
