@@ -53,7 +53,7 @@ impl Server {
     }
 
     /// A restart: nobody is known any more.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn lose_memory(&mut self) {
         self.members.clear();
     }
 

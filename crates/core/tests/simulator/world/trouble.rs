@@ -123,7 +123,7 @@ impl World {
 
     pub(super) fn restart(&mut self, down: Millis) {
         self.server_down += 1;
-        self.server.forget();
+        self.server.lose_memory();
         self.at(self.now + down, Event::ServerUp);
         for socket in 0..self.sockets.len() {
             let wire = &mut self.sockets[socket];
