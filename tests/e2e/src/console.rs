@@ -59,8 +59,8 @@ fn chromium(log: &Value) -> Vec<String> {
 
 fn firefox(lines: &[String]) -> Vec<String> {
     // What a page logs is printed as source text: `"boom"`, `(new Error(…))`. The browser's own parts
-    // print a bare name first: `RSLoader: `.
-    let of_a_page = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    // print a bare name first, as in `RSLoader: `, or errors of their own scripts: `resource://…`.
+    let of_a_page = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphabetic()) && !rest.contains("resource://");
     let logged = |line: &str| line.split_once("console.error: ").is_some_and(|(_, rest)| of_a_page(rest));
     lines.iter().filter(|line| logged(line)).cloned().collect()
 }
@@ -83,8 +83,13 @@ mod tests {
 
     #[test]
     fn firefox_errors_of_pages_count_and_those_of_the_browser_do_not() {
-        let lines =
-            ["console.log: \"hello\"", "console.error: \"boom\"", "console.error: RSLoader: "].map(str::to_owned);
+        let lines = [
+            "console.log: \"hello\"",
+            "console.error: \"boom\"",
+            "console.error: RSLoader: ",
+            "console.error: (new Error(\"Polling for changes failed\", \"resource://services-settings/a.mjs\", 490))",
+        ]
+        .map(str::to_owned);
         assert_eq!(firefox(&lines), lines[1..2]);
     }
 }

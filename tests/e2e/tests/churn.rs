@@ -12,6 +12,9 @@ const SEEING_EVERY: u32 = 10;
 /// its high-water mark. A leak of 300 bytes a join is more than this.
 const MEMORY_SLACK: u64 = 2 * 64 * 1024;
 
+/// Closed connections that the collector may take its time with; a leak would keep every one.
+const KEPT_SLACK: u64 = 20;
+
 /// What a page holds after a garbage collection.
 #[derive(Clone, Copy, Debug, Deserialize)]
 struct Held {
@@ -103,7 +106,7 @@ async fn joining_and_leaving_a_thousand_times_leaves_nothing_behind() -> Result<
             let grown = after.memory.saturating_sub(before.memory);
             ensure!(grown <= MEMORY_SLACK, "{who}: wasm memory grew by {grown} bytes");
             ensure!(after.listeners <= before.listeners + 5, "{who}: listeners grew");
-            ensure!(after.open <= 1 && after.kept <= before.kept + 5, "{who}: connections are kept");
+            ensure!(after.open <= 1 && after.kept <= before.kept + KEPT_SLACK, "{who}: connections are kept");
         }
         Ok(())
     })
