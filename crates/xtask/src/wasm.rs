@@ -96,15 +96,13 @@ pub(crate) fn toolchain(workspace: &Workspace) -> Result<Toolchain> {
         return Ok(ready);
     }
     ui::note(format!("rustup target add {TARGET}"));
-    let rustup = workspace.command("rustup").args(["target", "add", TARGET]).output();
-    let refused = match rustup {
-        Ok(done) if done.status.success() => return Ok(Toolchain::Default),
-        Ok(done) => String::from_utf8_lossy(&done.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
+    let mut rustup = workspace.command("rustup");
+    let Err(refused) = run_logged(rustup.args(["target", "add", TARGET]), &workspace.log("rustup-target")) else {
+        return Ok(Toolchain::Default);
     };
     if !apt::is_usable() {
         bail!(
-            "Rust cannot build for {TARGET} here, and rustup could not add it: {refused}\n\
+            "Rust cannot build for {TARGET} here, and rustup could not add it: {refused:#}\n\
              Install rustup (the Rust project's own installer), check the network, and run \
              `rustup target add {TARGET}`; then try again."
         );
@@ -169,17 +167,19 @@ fn build_standard_library(workspace: &Workspace) -> Result<()> {
     cargo.args(["build", "--release", "--target", TARGET, "-Z", "build-std=std,panic_abort,test"]);
     run_logged(&mut cargo, &workspace.log("wasm-std"))?;
 
+    // In place at once: half of a library must not pass for a whole one.
     let libraries = target_libraries(Path::new("/usr"));
-    fs::create_dir_all(&libraries).with_context(|| format!("cannot make {}", libraries.display()))?;
+    let unfinished = libraries.with_extension("unfinished");
+    fs::create_dir_all(&unfinished).with_context(|| format!("cannot make {}", unfinished.display()))?;
     let made = built.join(TARGET).join("release/deps");
     for file in fs::read_dir(&made).with_context(|| format!("cannot read {}", made.display()))? {
         let file = file?.path();
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.ends_with(".rlib") && !name.starts_with("libempty-") {
-            fs::copy(&file, libraries.join(name)).with_context(|| format!("cannot copy {name}"))?;
+            fs::copy(&file, unfinished.join(name)).with_context(|| format!("cannot copy {name}"))?;
         }
     }
-    Ok(())
+    fs::rename(&unfinished, &libraries).with_context(|| format!("cannot make {}", libraries.display()))
 }
 
 #[cfg(test)]
