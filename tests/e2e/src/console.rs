@@ -33,7 +33,7 @@ impl Console {
             Browser::Firefox => {
                 let first = self.read.replace(output.len());
                 let mut complaints = firefox(&output.since(first));
-                complaints.extend(command::firefox_errors(client).await?);
+                complaints.extend(without_unloading(command::firefox_errors(client).await?));
                 complaints
             }
         };
@@ -65,6 +65,13 @@ fn firefox(lines: &[String]) -> Vec<String> {
     lines.iter().filter(|line| logged(line)).cloned().collect()
 }
 
+/// Firefox ends the sockets of a page before it tells the page that it is unloaded, and then
+/// complains about them: about the open one, and about the one the page opens instead.
+fn without_unloading(errors: Vec<String>) -> Vec<String> {
+    let unloaded = errors.iter().any(|error| error.contains("was interrupted while the page was loading"));
+    errors.into_iter().filter(|error| !(unloaded && error.contains(" ws://"))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -91,5 +98,14 @@ mod tests {
         ]
         .map(str::to_owned);
         assert_eq!(firefox(&lines), lines[1..2]);
+    }
+
+    #[test]
+    fn firefox_sockets_of_an_unloaded_page_do_not_count() {
+        let refused = "Firefox can’t establish a connection to the server at ws://127.0.0.1:3000/.".to_owned();
+        let unloaded = "The connection to ws://127.0.0.1:3000/ was interrupted while the page was loading.".to_owned();
+        let exception = "TypeError: x is undefined".to_owned();
+        assert_eq!(without_unloading(vec![refused.clone()]), std::slice::from_ref(&refused));
+        assert_eq!(without_unloading(vec![refused, unloaded, exception.clone()]), [exception]);
     }
 }

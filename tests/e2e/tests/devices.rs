@@ -1,5 +1,7 @@
 //! Camera and microphone: refused, missing, muted. The call takes place with what there is.
 
+use std::time::Instant;
+
 use anyhow::{Result, ensure};
 use madang_e2e::server::outside_address;
 use madang_e2e::until::{SOON, until};
@@ -12,7 +14,10 @@ async fn still_receives(stage: &Stage, server: &Server, ada: &Setup, ben: &Setup
     ada.join(&room).await?;
     let words = ada.wait_error(code).await?;
     stage.note(format!("{code}: {words:?}"));
+    let start = Instant::now();
     ben.join(&room).await?;
+    ada.first_remote_frame().await?;
+    stage.took("set-up", start.elapsed());
     for page in [&ada, &ben] {
         page.wait_state("connected").await?;
     }
@@ -59,9 +64,11 @@ async fn without_any_device_a_call_still_receives() -> Result<()> {
             let bare = browser.devices(Devices::Real);
             let probe = stage.page("probe", &bare).await?;
             probe.open(&server.origin()).await?;
+            let start = Instant::now();
             let devices = probe
                 .async_script("return (await navigator.mediaDevices.enumerateDevices()).filter((device) => device.kind.endsWith('input')).length", vec![])
                 .await?;
+            stage.took("list of devices", start.elapsed());
             if devices == 0 {
                 still_receives(stage, &server, &bare, &Setup::chromium(), "no-device").await?;
             } else {
