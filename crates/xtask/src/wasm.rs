@@ -47,10 +47,10 @@ impl Toolchain {
         command
     }
 
-    /// Builds one artifact for the browser with the profile `web` and returns the wasm file.
+    /// Builds one artifact for the browser and returns the wasm file.
     pub(crate) fn build(self, workspace: &Workspace, subcommand: &[&str]) -> Result<PathBuf> {
         let mut cargo = self.command(workspace, "cargo");
-        cargo.args(subcommand).args(["--profile", "web", "--target", TARGET]);
+        cargo.args(subcommand).args(["--target", TARGET]);
         if let Some(flags) = anonymous_paths() {
             cargo.env("CARGO_ENCODED_RUSTFLAGS", flags);
         }
