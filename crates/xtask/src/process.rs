@@ -71,11 +71,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Runs a chatty, long job with its output in a log file; every few seconds says where it is.
 pub(crate) fn run_logged(command: &mut Command, log: &Path) -> Result<()> {
-    run_logged_within(command, log, None)
+    logged(command, log, None)
 }
 
 /// [`run_logged`] that gives up when the job takes longer than `limit`.
-pub(crate) fn run_logged_within(command: &mut Command, log: &Path, limit: Option<Duration>) -> Result<()> {
+pub(crate) fn run_logged_within(limit: Duration, command: &mut Command, log: &Path) -> Result<()> {
+    logged(command, log, Some(limit))
+}
+
+fn logged(command: &mut Command, log: &Path, limit: Option<Duration>) -> Result<()> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -99,7 +103,9 @@ fn wait_with_heartbeat(child: &mut Child, log: &Path, limit: Option<Duration>) -
             return child.wait().context("cannot wait for the command");
         }
         if started.elapsed() > next {
-            ui::note(format!("{}: {}", ui::seconds(started.elapsed()), tail(log, 1).trim()));
+            let last = tail(log, 1);
+            let doing = if last.is_empty() { "still at it" } else { last.trim() };
+            ui::note(format!("{}: {doing}", ui::seconds(started.elapsed())));
             next += HEARTBEAT;
         }
         thread::sleep(POLL);

@@ -1,11 +1,13 @@
 //! `cargo xtask test`: its stages, each of which can be run alone.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail};
 
 use crate::apt;
 use crate::browsers::{name_chrome, name_firefox};
 use crate::kit::Kit;
-use crate::process::{find, output, path_with, run};
+use crate::process::{find, output, path_with, run, run_logged_within};
 use crate::tools;
 use crate::ui::{self, Steps};
 use crate::wasm::{TARGET, Toolchain};
@@ -155,11 +157,15 @@ fn doc_tests(kit: &Kit, extra: &[String]) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+/// How long the database of advisories, a git repository, may take.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
+
 fn deny(kit: &Kit, _: &[String]) -> Result<Outcome> {
     let program = kit.tool(tools::CARGO_DENY)?;
     let deny = || kit.workspace.command(&program.to_string_lossy());
     run(deny().args(["check", "bans", "licenses", "sources"]))?;
-    if output(deny().args(["fetch", "db"])).is_ok() {
+    let fetched = run_logged_within(DATABASE_PATIENCE, deny().args(["fetch", "db"]), &kit.workspace.log("deny-fetch"));
+    if fetched.is_ok() {
         run(deny().args(["check", "advisories"]))?;
     } else {
         ui::note("advisories not checked: their database cannot be fetched from here");
