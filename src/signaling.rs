@@ -11,7 +11,7 @@ use madang_core::{
     Output, SocketInput,
     tutorial::{Heard, Say, Tutorial},
 };
-use madang_protocol::{DescriptionType, Join, RoomName, message::event, tutorial};
+use madang_protocol::{ConnectAuth, DescriptionType, Join, RoomName, message::event, tutorial};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
@@ -28,9 +28,11 @@ pub(crate) struct Signaling {
 
 /// What is spoken on the socket.
 enum Dialect {
-    /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
     Native {
+        /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
         joins: Rc<Cell<u32>>,
+        /// The join that goes along with the connection.
+        carried: Rc<RefCell<Option<Join>>>,
     },
     Tutorial {
         machine: Rc<RefCell<Tutorial>>,
@@ -48,11 +50,13 @@ impl Signaling {
     /// Speaks the native protocol on this socket and reports to `report`.
     pub(crate) fn native(mut socket: Socket, report: impl Fn(SocketInput) + 'static) -> Self {
         let report = listen_to_socket(&mut socket, report);
+        let carried: Rc<RefCell<Option<Join>>> = Rc::default();
+        receive(&mut socket, event::JOINED, &report, SocketInput::JoinReply);
         receive(&mut socket, event::PEER_JOINED, &report, SocketInput::PeerJoined);
         receive(&mut socket, event::PEER_LEFT, &report, SocketInput::PeerLeft);
         receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
         receive(&mut socket, event::ERROR, &report, SocketInput::Error);
-        Self { socket, report, dialect: Dialect::Native { joins: Rc::default() } }
+        Self { socket, report, dialect: Dialect::Native { joins: Rc::default(), carried } }
     }
 
     /// Speaks the tutorial's dialect on this socket and reports to `report`.
@@ -80,14 +84,21 @@ impl Signaling {
         Self { socket, report, dialect: Dialect::Tutorial { machine, room } }
     }
 
-    /// Connects; says at once that it is, if the page has done that already.
-    pub(crate) fn connect(&self) {
+    /// Connects, and joins with it; says at once that it is, if the page has done that already.
+    pub(crate) fn connect(&self, join: &Join) {
+        let auth = match &self.dialect {
+            Dialect::Native { .. } => encode(&ConnectAuth { join }).unwrap_or_default(),
+            Dialect::Tutorial { .. } => JsValue::UNDEFINED,
+        };
+        self.socket.connect(&auth);
+        if let Dialect::Native { carried, .. } = &self.dialect {
+            *carried.borrow_mut() = carried_by(&self.socket);
+        }
         if self.socket.connected() {
             clock::mark("madang:socket");
             (self.report)(SocketInput::Connected);
-        } else {
-            self.socket.connect();
         }
+        self.socket.replay();
     }
 
     /// Disconnects.
@@ -98,7 +109,12 @@ impl Signaling {
     /// Says to the server what the session wants said: a join, a signal or goodbye.
     pub(crate) fn say(&self, output: &Output) {
         match (&self.dialect, output) {
-            (Dialect::Native { joins }, Output::Join(join)) => self.join(join, joins),
+            (Dialect::Native { joins, carried }, Output::Join(join)) => {
+                let carried = carried.borrow_mut().take();
+                if carried.as_ref() != Some(join) {
+                    self.join(join, joins);
+                }
+            }
             (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
             (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
             (Dialect::Tutorial { machine, room }, _) => {
@@ -146,6 +162,11 @@ impl Signaling {
             self.socket.emit(event, &arguments);
         }
     }
+}
+
+/// The join that the socket's `auth` holds.
+pub(crate) fn carried_by(socket: &Socket) -> Option<Join> {
+    serde_wasm_bindgen::from_value(socket.auth()).ok().map(|ConnectAuth { join }| join)
 }
 
 /// Reports what happens to the socket itself.

@@ -21,7 +21,9 @@ export interface RoomOptions {
   dialect?: Dialect;
   /**
    * A Socket.IO socket made before this module was loaded, with `reconnection: false`; the room
-   * owns it from then on.
+   * owns it from then on. It may have joined already, with `auth: { join: { v: 1, room, secret,
+   * instance, generation: instance } }`; then it keeps what it receives in `socket.received`:
+   * `socket.onAny((...event) => socket.received.push(event))`.
    */
   socket?: unknown;
 }

@@ -19,7 +19,7 @@ use madang_core::{
     session::Config,
     tutorial::Tutorial,
 };
-use madang_protocol::{ConnectionId, Dialect, IceServer, PeerId};
+use madang_protocol::{ConnectionId, Dialect, Generation, IceServer, PeerId};
 use wasm_bindgen::JsValue;
 use web_sys::MediaStream;
 
@@ -28,7 +28,7 @@ use crate::{
     Error,
     media::{Acquired, Constraints, LocalMedia},
     peer::{Connection, Report},
-    signaling::Signaling,
+    signaling::{self, Signaling},
     sys::{clock, log, page::PageListeners, socket::Socket},
 };
 
@@ -73,18 +73,6 @@ pub(crate) struct Engine {
 impl Engine {
     /// Starts a room.
     pub(crate) fn start(options: RoomOptions) -> Result<Rc<Self>, Error> {
-        let secret = options.secret.or_else(|| secret::of(&options.room)).ok_or(Error::Unsupported)?;
-        let seed = secret::seed().ok_or(Error::Unsupported)?;
-        let tutorial = (options.dialect == Dialect::Tutorial)
-            .then(|| (Tutorial::new(&secret, (seed >> 32) as u32), options.room.clone()));
-        let session = Session::new(Config {
-            room: options.room,
-            secret,
-            name: options.name,
-            token: options.token,
-            seed,
-            join_timeout: JOIN_TIMEOUT,
-        });
         let constraints = options.constraints.unwrap_or(Constraints { audio: JsValue::TRUE, video: JsValue::TRUE });
         let local = LocalMedia::new(constraints, options.stream).map_err(|_| Error::Unsupported)?;
         let server = match options.server {
@@ -95,6 +83,22 @@ impl Engine {
             Some(socket) => Socket::adopt(socket),
             None => Socket::new(&server).map_err(|_| Error::Server(server))?,
         };
+        // A page that has joined already is the peer that it joined as.
+        let carried = signaling::carried_by(&socket).filter(|join| join.room == options.room);
+        let (kept, instance) = carried.map(|join| (join.secret, join.instance)).unzip();
+        let secret = options.secret.or(kept).or_else(|| secret::of(&options.room)).ok_or(Error::Unsupported)?;
+        let seed = secret::seed().ok_or(Error::Unsupported)?;
+        let tutorial = (options.dialect == Dialect::Tutorial)
+            .then(|| (Tutorial::new(&secret, (seed >> 32) as u32), options.room.clone()));
+        let session = Session::new(Config {
+            room: options.room,
+            secret,
+            name: options.name,
+            token: options.token,
+            instance: instance.unwrap_or_else(|| Generation::first(seed as u32)),
+            seed: seed.rotate_left(32),
+            join_timeout: JOIN_TIMEOUT,
+        });
 
         let engine = Rc::new_cyclic(|this| Self {
             this: this.clone(),
@@ -258,7 +262,7 @@ impl Engine {
 
     fn perform(&self, output: Output) {
         match output {
-            Output::Connect => self.signaling(Signaling::connect),
+            Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
             Output::Join(_) | Output::Signal(_) | Output::Leave => self.signaling(|signaling| signaling.say(&output)),
             Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),

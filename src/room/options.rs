@@ -108,6 +108,10 @@ impl RoomOptions {
 
     /// A Socket.IO socket that the page made before this module was loaded. It must not
     /// reconnect by itself (`reconnection: false`), and the room owns it from now on.
+    ///
+    /// The page may have joined with it ([`ConnectAuth`](madang_protocol::ConnectAuth) as its
+    /// `auth`). Then it keeps what it receives for the room, as `[event, ...arguments]` in an
+    /// array `received` of the socket: `socket.onAny((...event) => socket.received.push(event))`.
     #[must_use]
     pub fn socket(mut self, socket: JsValue) -> Self {
         self.socket = Some(wasm_bindgen::JsCast::unchecked_into(socket));

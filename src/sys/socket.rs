@@ -1,7 +1,11 @@
 //! The Socket.IO JavaScript client (socket.io-client 4.8.4), carried in `vendor/`.
 
+use std::cell::Cell;
+
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+
+use super::log;
 
 #[wasm_bindgen(module = "/vendor/socket.io-client/socket.io.esm.min.js")]
 extern "C" {
@@ -23,6 +27,15 @@ extern "C" {
     fn disconnect(this: &RawSocket);
     #[wasm_bindgen(method, getter)]
     fn connected(this: &RawSocket) -> bool;
+    #[wasm_bindgen(method, getter)]
+    fn auth(this: &RawSocket) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    fn set_auth(this: &RawSocket, auth: &JsValue);
+    /// The events that a page kept for the room: `[name, ...arguments]` each.
+    #[wasm_bindgen(method, getter)]
+    fn received(this: &RawSocket) -> JsValue;
+    #[wasm_bindgen(method, js_name = offAny)]
+    fn off_any(this: &RawSocket);
 }
 
 /// An event's name, and what is called.
@@ -32,6 +45,8 @@ type Listener = (&'static str, Closure<dyn FnMut(JsValue)>);
 pub(crate) struct Socket {
     raw: RawSocket,
     listeners: Vec<Listener>,
+    /// The page has begun to connect it, with an `auth` of its own.
+    begun: Cell<bool>,
 }
 
 impl std::fmt::Debug for Socket {
@@ -59,7 +74,8 @@ impl Socket {
 
     /// Takes over a socket that the page has made.
     pub(crate) fn adopt(raw: RawSocket) -> Self {
-        Self { raw, listeners: Vec::new() }
+        let begun = Cell::new(raw.auth().is_object());
+        Self { raw, listeners: Vec::new(), begun }
     }
 
     /// Listens to an event until the socket is dropped. The listener gets the first argument.
@@ -74,9 +90,39 @@ impl Socket {
         self.raw.connected()
     }
 
-    /// Connects.
-    pub(crate) fn connect(&self) {
+    /// What is said to the server along with the connection.
+    pub(crate) fn auth(&self) -> JsValue {
+        self.raw.auth()
+    }
+
+    /// Connects, saying this along with it. What the page has begun is left as it is.
+    pub(crate) fn connect(&self, auth: &JsValue) {
+        let begun = self.begun.replace(false);
+        if self.raw.connected() {
+            return;
+        }
+        if !begun {
+            self.raw.set_auth(auth);
+        }
         self.raw.connect();
+    }
+
+    /// Hands the events that the page kept for us to our listeners, in order and once.
+    pub(crate) fn replay(&self) {
+        let Ok(kept) = self.raw.received().dyn_into::<Array>() else { return };
+        let received = kept.slice(0, kept.length());
+        kept.set_length(0);
+        self.raw.off_any();
+        for event in received.iter().filter_map(|event| event.dyn_into::<Array>().ok()) {
+            for (name, listener) in &self.listeners {
+                if event.get(0) == *name
+                    && let Err(error) =
+                        listener.as_ref().unchecked_ref::<Function>().call1(&JsValue::NULL, &event.get(1))
+                {
+                    log::warn("madang: an event was not taken:", &error);
+                }
+            }
+        }
     }
 
     /// Disconnects.

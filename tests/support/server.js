@@ -26,6 +26,7 @@ class FakeSocket {
       } else {
         this.connected = true;
         this.fire("connect");
+        if (this.auth?.join) this.server.take(this, "join", this.auth.join, (reply) => this.deliver("joined", reply));
       }
     });
   }

@@ -1,5 +1,5 @@
-//! What `boot.js` has started before the program was there: the socket, and the request for
-//! camera and microphone.
+//! What `boot.js` has started before the program was there: the socket that joins, and the request
+//! for camera and microphone.
 
 use js_sys::{Promise, Reflect};
 use madang::RoomOptions;
@@ -11,6 +11,8 @@ use web_sys::{MediaStream, MediaStreamTrack};
 extern "C" {
     /// A Socket.IO socket.
     type Socket;
+    #[wasm_bindgen(method)]
+    fn emit(this: &Socket, event: &str);
     #[wasm_bindgen(method)]
     fn disconnect(this: &Socket);
 }
@@ -48,7 +50,9 @@ impl Early {
     /// Lets go of what no room has taken.
     pub(crate) fn release(&mut self) {
         if let Some(socket) = self.socket.take() {
-            socket.unchecked_ref::<Socket>().disconnect();
+            let socket: &Socket = socket.unchecked_ref();
+            socket.emit("leave");
+            socket.disconnect();
         }
         if let Some(stream) = self.stream.take() {
             spawn_local(async move {

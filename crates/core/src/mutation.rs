@@ -53,6 +53,8 @@ pub enum Mutation {
     RejectionIgnored,
     /// The generation is not counted up when joining again.
     GenerationKept,
+    /// A join whose connection failed is made once more by the next.
+    FailedJoinRepeated,
     /// What arrives before the answer to `join` is dropped.
     EarlyEventsDropped,
     /// A member that is refused when it joins again gives up.

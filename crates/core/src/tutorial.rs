@@ -223,6 +223,7 @@ mod tests {
                 secret,
                 name: None,
                 token: None,
+                instance: Generation::first(u32::from(bits)),
                 seed: u64::from(bits),
                 join_timeout: Duration::from_secs(10),
             });
@@ -234,7 +235,7 @@ mod tests {
             while let Some(output) = self.session.poll() {
                 self.tutorial.say(&output);
                 match output {
-                    Output::Connect => self.input(now, Input::Socket(SocketInput::Connected)),
+                    Output::Connect(_) => self.input(now, Input::Socket(SocketInput::Connected)),
                     Output::Open { peer, connection, .. } => {
                         self.open = Some((peer, connection));
                         self.opened += 1;

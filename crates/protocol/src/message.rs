@@ -3,6 +3,8 @@
 //! | event | from | payload | answer |
 //! |---|---|---|---|
 //! | `join` | client | [`Join`] | ack [`JoinReply`] |
+//! | (connecting) | client | [`ConnectAuth`] | `joined` |
+//! | `joined` | server | [`JoinReply`] | – |
 //! | `signal` | client | [`SignalTo`] | – |
 //! | `leave` | client | – | – |
 //! | `ice-servers` | client | – | ack `{ok: [IceServer]}` |
@@ -78,6 +80,14 @@ pub struct Join {
     pub token: Option<Token>,
 }
 
+/// The `auth` of a Socket.IO connection: a join that goes along with it, which saves the round
+/// trip between the two. It is answered by the event `joined`. A socket joins again with `join`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectAuth<J = Join> {
+    /// The join.
+    pub join: J,
+}
+
 /// An answer to an event: `{ok: …}` or `{error: {code, message}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,7 +98,7 @@ pub enum Reply<T> {
     Error(WireError),
 }
 
-/// The answer to `join`.
+/// The answer to a join.
 pub type JoinReply = Reply<Joined>;
 
 /// What a peer that was let in is told.
@@ -231,6 +241,8 @@ pub enum LeaveReason {
 pub mod event {
     /// [`Join`](super::Join), acknowledged with a [`JoinReply`](super::JoinReply).
     pub const JOIN: &str = "join";
+    /// The [`JoinReply`](super::JoinReply) to a join that came with the connection.
+    pub const JOINED: &str = "joined";
     /// [`SignalTo`](super::SignalTo) and [`SignalFrom`](super::SignalFrom).
     pub const SIGNAL: &str = "signal";
     /// The end of a membership, at once.

@@ -80,19 +80,21 @@ impl Inbound {
 }
 
 impl State {
-    pub(crate) fn new(socket: &SocketRef, sessions: &Arc<Sessions>, rates: Rates, now: Time) -> Self {
+    pub(crate) fn new(socket: &SocketRef, sessions: &Arc<Sessions>, rates: Rates, now: Time) -> Arc<Self> {
         let session = sessions.get(socket.id);
         if let Some(transport) = socket.req_parts().extensions.get::<Weak<Transport>>().and_then(Weak::upgrade) {
             session.carried_by(&transport);
         }
         let (events, bytes) = (Bucket::new(rates.events, now), Bucket::new(rates.bytes, now));
-        Self {
+        let state = Arc::new(Self {
             inbound: Mutex::new(Inbound { seat: None, events, bytes }),
             session,
             emitted: AtomicU64::new(0),
             greeted: AtomicBool::new(false),
             ended: AtomicBool::new(false),
-        }
+        });
+        state.session.known_as(&state);
+        state
     }
 
     /// Waits until the library has noticed that the socket is connected.

@@ -6,7 +6,9 @@
 
 use std::{borrow::Cow, fmt};
 
-use madang_protocol::{ErrorCode, Join, RoomName, SignalTo, VERSION, WireError, limits, message::event, tutorial};
+use madang_protocol::{
+    ConnectAuth, ErrorCode, Join, RoomName, SignalTo, VERSION, WireError, limits, message::event, tutorial,
+};
 use serde::{
     Deserialize,
     de::{Error as _, IgnoredAny, SeqAccess, Visitor},
@@ -64,6 +66,21 @@ pub fn read(text: &str) -> Result<Event<'_>, WireError> {
         event => event,
     };
     Ok(event)
+}
+
+/// Reads the `auth` of a connection: the join in it, if there is one. Whatever else it holds is
+/// somebody else's.
+///
+/// # Errors
+/// As [`read`], when there is a join that does not fit.
+pub fn read_auth(text: &str) -> Result<Option<Box<Join>>, WireError> {
+    let Ok(ConnectAuth { join: Some(argument) }) = serde_json::from_str::<ConnectAuth<Option<&RawValue>>>(text) else {
+        return Ok(None);
+    };
+    match join(argument)? {
+        Event::Join(join) => Ok(Some(join)),
+        _ => Err(bad(&"the join of a connection is an object")),
+    }
 }
 
 fn bad(problem: &dyn fmt::Display) -> WireError {
@@ -210,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_may_bring_a_join() {
+        let secret = "a".repeat(26);
+        let auth = format!(r#"{{"join":{{"v":1,"room":"r","secret":"{secret}","instance":1,"generation":2}}}}"#);
+        assert!(matches!(read_auth(&auth), Ok(Some(join)) if join.room.as_str() == "r"));
+        for other in ["", "{}", "null", "7", r#"{"token":"x"}"#, r#"{"join":null}"#] {
+            assert!(matches!(read_auth(other), Ok(None)), "{other}");
+        }
+        let code = |auth: &str| read_auth(auth).expect_err(auth).code;
+        assert_eq!(code(r#"{"join":{"v":2}}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"join":{"v":2,"room":"r"}}"#), ErrorCode::UnsupportedVersion);
+        assert_eq!(code(r#"{"join":"room"}"#), ErrorCode::BadMessage);
+        assert_eq!(code(r#"{"join":7}"#), ErrorCode::InvalidRoom);
+    }
+
+    #[test]
     fn tutorial_events() {
         assert!(matches!(read(r#"["join","room"]"#), Ok(Event::JoinTutorial(room)) if room.as_str() == "room"));
         let offer = read(r#"["offer",{"type":"offer","sdp":"v=0"},"room"]"#);
@@ -246,7 +278,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_refused(text: String) {
-            let _ = read(&text);
+            let _ = (read(&text), read_auth(&text));
         }
 
         #[test]

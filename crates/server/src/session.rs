@@ -22,7 +22,7 @@ use axum::{
 use socketioxide::socket::Sid;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
-use crate::transport::Transport;
+use crate::{client::State, transport::Transport};
 
 type Direct = BoxCloneSyncService<Request<Body>, Response, Infallible>;
 
@@ -41,6 +41,8 @@ pub(crate) struct Session {
     sessions: Weak<Sessions>,
     taken: AtomicU64,
     transport: Mutex<Weak<Transport>>,
+    /// Its socket's.
+    state: OnceLock<Weak<State>>,
 }
 
 impl Sessions {
@@ -65,6 +67,7 @@ impl Sessions {
             sessions: Arc::downgrade(self),
             taken: AtomicU64::new(0),
             transport: Mutex::new(Weak::new()),
+            state: OnceLock::new(),
         });
         held.insert(id, Arc::downgrade(&session));
         session
@@ -72,6 +75,11 @@ impl Sessions {
 }
 
 impl Session {
+    /// What is known about its socket.
+    pub(crate) fn state(&self) -> Option<Arc<State>> {
+        self.state.get()?.upgrade()
+    }
+
     /// Its reader has taken this many bytes more.
     pub(crate) fn took(&self, bytes: u64) {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
@@ -80,6 +88,11 @@ impl Session {
     /// Bytes its reader has taken so far.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Its socket is known as this.
+    pub(crate) fn known_as(&self, state: &Arc<State>) {
+        self.state.get_or_init(|| Arc::downgrade(state));
     }
 
     /// It is a websocket on this connection (now).

@@ -6,7 +6,8 @@
 //! happens under one lock.
 
 use std::{
-    convert::Infallible,
+    fmt::Display,
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -72,19 +73,7 @@ impl Signaling {
             .ws_read_buffer_size(limits::WEBSOCKET_BUFFER_BYTES)
             .with_parser(ParserConfig::common().max_incoming_binaries(0))
             .build_svc();
-        // A middleware runs before the client is told that it is connected, so its first event
-        // finds the handlers.
-        let prepare = {
-            let signaling = signaling.clone();
-            move |socket: SocketRef| {
-                let state = Arc::new(State::new(&socket, &signaling.sessions, signaling.rates, signaling.now()));
-                let events = Events { signaling, state };
-                socket.on_disconnect(events.clone());
-                socket.on_fallback(events);
-                std::future::ready(Ok::<_, Infallible>(()))
-            }
-        };
-        io.ns("/", (async || {}).with(prepare));
+        io.ns("/", Door { signaling: signaling.clone() });
         signaling.sessions.serve_by(service.clone());
         let route = endpoint(service, signaling.sessions.clone());
         (signaling, io, route)
@@ -135,6 +124,22 @@ impl Signaling {
         }
     }
 
+    /// Handles the join that came with a connection.
+    fn connected(&self, client: &Client, auth: &str) {
+        let inbound = &mut *lock(&client.state.inbound);
+        if !inbound.admits(self.now(), auth.len()) {
+            return self.cut_off(client, inbound);
+        }
+        let told = |reply: &JoinReply| client.emit(event::JOINED, reply, 4 * ENVELOPE_BYTES);
+        let joined = payload::read_auth(auth).and_then(|join| match join {
+            Some(join) => self.join(client, inbound, *join, |joined| _ = told(&Reply::Ok(joined))),
+            None => Ok(()),
+        });
+        if let Err(error) = joined {
+            told(&Reply::Error(error));
+        }
+    }
+
     fn handle(
         &self,
         client: &Client,
@@ -145,7 +150,14 @@ impl Signaling {
         match event {
             Event::Signal(signal) => self.signal(client, inbound, signal),
             Event::Tutorial(kind, payload, room) => self.tutorial_event(client, inbound, kind, payload, &room),
-            Event::Join(join) => self.join(client, inbound, *join, ack),
+            Event::Join(_) if ack.is_none() => {
+                Err(WireError::new(ErrorCode::BadMessage, "join is answered by an acknowledgement: ask for one"))
+            }
+            Event::Join(join) => self.join(client, inbound, *join, |joined| {
+                if let Some(ack) = ack.take() {
+                    answer(client, ack, &JoinReply::Ok(joined));
+                }
+            }),
             Event::JoinTutorial(room) => self.join_tutorial(client, inbound, room),
             Event::Leave => {
                 if let Some(seat) = inbound.seat.take() {
@@ -167,11 +179,8 @@ impl Signaling {
         client: &Client,
         inbound: &mut Inbound,
         join: Join,
-        ack: &mut Option<AckSender>,
+        tell: impl FnOnce(Joined),
     ) -> Result<(), WireError> {
-        if ack.is_none() {
-            return Err(WireError::new(ErrorCode::BadMessage, "join is answered by an acknowledgement: ask for one"));
-        }
         let Join { room, secret, instance, generation, name, .. } = join;
         let peer = Peer { peer: peer_id(&secret), instance, generation, name, dialect: Dialect::Native };
         let own = peer.peer.clone();
@@ -182,10 +191,7 @@ impl Signaling {
                 grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
             };
             let peers = std::mem::take(&mut welcome.others);
-            let joined = Joined { peer: own, peers, ice_servers: Vec::new(), expires: None, limits };
-            if let Some(ack) = ack.take() {
-                answer(client, ack, &JoinReply::Ok(joined));
-            }
+            tell(Joined { peer: own, peers, ice_servers: Vec::new(), expires: None, limits });
         })
     }
 
@@ -308,6 +314,35 @@ impl Signaling {
             tracing::debug!(room = %seat.room, peer = %seat.peer, "socket lost");
             deliver(self.rooms().dropped(self.now(), &seat.room, &seat.peer, client));
             self.seat_kept.notify_one();
+        }
+    }
+}
+
+/// What the library wants of a middleware.
+type Admission<'a> = Pin<Box<dyn Future<Output = Result<(), Box<dyn Display + Send>>> + Send + 'a>>;
+
+/// Lets sockets in.
+#[derive(Clone)]
+struct Door {
+    signaling: Arc<Signaling>,
+}
+
+impl ConnectHandler<LocalAdapter, Ours> for Door {
+    /// Before the client is told that it is connected, so that its first event finds the handlers.
+    fn call_middleware<'a>(&'a self, socket: Arc<Socket>, _: &'a Option<Value>) -> Admission<'a> {
+        let (signaling, socket) = (self.signaling.clone(), SocketRef::from(socket));
+        let state = State::new(&socket, &signaling.sessions, signaling.rates, signaling.now());
+        let events = Events { signaling, state };
+        socket.on_disconnect(events.clone());
+        socket.on_fallback(events);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn call(&self, socket: Arc<Socket>, auth: Option<Value>) {
+        let Some(Value::Str(auth, None)) = auth else { return };
+        let state = self.signaling.sessions.get(socket.id).state();
+        if let Some(state) = state {
+            self.signaling.connected(&Client { socket: SocketRef::from(socket), state }, &auth);
         }
     }
 }

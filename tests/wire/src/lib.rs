@@ -142,6 +142,14 @@ impl Socket {
     /// # Errors
     /// When nobody listens there or it is not a Socket.IO server.
     pub async fn connect(address: impl Into<SocketAddr>) -> Result<Self, Error> {
+        Self::connect_with(address, "").await
+    }
+
+    /// Connects by websocket with an `auth`, as JSON.
+    ///
+    /// # Errors
+    /// When nobody listens there or it is not a Socket.IO server.
+    pub async fn connect_with(address: impl Into<SocketAddr>, auth: &str) -> Result<Self, Error> {
         let address = address.into();
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -149,7 +157,7 @@ impl Socket {
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
         let (websocket, _) = client_async_with_config(url, stream, Some(config)).await?;
         let mut socket = Self { transport: Transport::WebSocket(Box::new(websocket)), acks: 0 };
-        socket.open().await?;
+        socket.open(auth).await?;
         Ok(socket)
     }
 
@@ -160,7 +168,7 @@ impl Socket {
     pub async fn connect_polling(address: impl Into<SocketAddr>) -> Result<Self, Error> {
         let transport = Transport::Polling(Box::new(Polling::connect(address.into()).await?));
         let mut socket = Self { transport, acks: 0 };
-        socket.open().await?;
+        socket.open("").await?;
         Ok(socket)
     }
 
@@ -184,14 +192,14 @@ impl Socket {
         Ok(())
     }
 
-    async fn open(&mut self) -> Result<(), Error> {
+    async fn open(&mut self, auth: &str) -> Result<(), Error> {
         if matches!(self.transport, Transport::WebSocket(_)) {
             let open = self.receive().await?;
             if !open.starts_with('0') {
                 return Err(Error::Protocol(open.to_string()));
             }
         }
-        self.send_text("40").await?;
+        self.send_text(format!("40{auth}")).await?;
         let connected = self.receive().await?;
         if connected.starts_with("40") { Ok(()) } else { Err(Error::Protocol(connected.to_string())) }
     }

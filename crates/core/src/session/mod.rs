@@ -11,18 +11,19 @@
 //! ```
 //! use std::time::Duration;
 //! use madang_core::{Input, Output, Session, SocketInput, session::Config};
-//! use madang_protocol::Secret;
+//! use madang_protocol::{Generation, Secret};
 //!
 //! let mut session = Session::new(Config {
 //!     room: "quiet-river-42".parse()?,
 //!     secret: Secret::from_bits([7; 16]), // random, in real life
 //!     name: None,
 //!     token: None,
-//!     seed: 42, // random as well
+//!     instance: Generation::first(42), // random as well, and so is the seed
+//!     seed: 42,
 //!     join_timeout: Duration::from_secs(20),
 //! });
 //! session.handle(Duration::ZERO, Input::Start);
-//! assert!(std::iter::from_fn(|| session.poll()).any(|output| output == Output::Connect));
+//! assert!(std::iter::from_fn(|| session.poll()).any(|output| matches!(output, Output::Connect(_))));
 //! session.handle(Duration::from_millis(30), Input::Socket(SocketInput::Connected));
 //! assert!(matches!(session.poll(), Some(Output::Join(join)) if join.generation == join.instance));
 //! # Ok::<(), madang_protocol::InvalidId>(())
@@ -36,8 +37,8 @@ mod server;
 use std::{collections::VecDeque, time::Duration};
 
 use madang_protocol::{
-    Body, DisplayName, ErrorCode, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply, RoomName, Secret,
-    SignalFrom, Token, WireError, limits,
+    Body, DisplayName, ErrorCode, Generation, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply, RoomName,
+    Secret, SignalFrom, Token, WireError, limits,
 };
 
 use self::server::{Due, Server};
@@ -65,7 +66,9 @@ pub struct Config {
     pub name: Option<DisplayName>,
     /// Admission to a guarded room.
     pub token: Option<Token>,
-    /// Random bits: 32 for the instance, the rest for jitter.
+    /// Which page this is: [`Generation::first`] of random bits.
+    pub instance: Generation,
+    /// Random bits, for jitter.
     pub seed: u64,
     /// How long the first join may take before the session ends with [`EndReason::ServerAway`].
     pub join_timeout: Duration,

@@ -7,11 +7,12 @@ use super::SessionEvent;
 /// What to do. The driver does it at once, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Connect the socket.
-    Connect,
+    /// Connect the socket. This is the join that follows when it is connected; it may go along
+    /// with the connection.
+    Connect(Join),
     /// Disconnect the socket for good, or before the next [`Output::Connect`].
     Disconnect,
-    /// Emit `join` and answer with [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
+    /// Emit `join`, unless this one went along with the connection, and answer with [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
     Join(Join),
     /// Emit `signal`.
     Signal(SignalTo<Body>),

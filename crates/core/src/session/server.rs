@@ -58,17 +58,19 @@ pub(crate) struct Server {
     instance: Generation,
     /// Of the latest join; none before the first.
     generation: Option<Generation>,
+    /// The join of the connection that is being made.
+    prepared: Option<Join>,
 }
 
 impl Server {
     /// Not connected.
     pub(crate) fn new(config: Config) -> Self {
-        let low = u32::try_from(config.seed & u64::from(u32::MAX)).unwrap_or_default();
         Self {
             state: State::Idle,
-            backoff: Backoff::new(config.seed.rotate_right(32)),
-            instance: Generation::first(low),
+            backoff: Backoff::new(config.seed),
+            instance: config.instance,
             generation: None,
+            prepared: None,
             config,
         }
     }
@@ -96,16 +98,25 @@ impl Server {
     /// Starts to connect.
     pub(crate) fn connect(&mut self, now: Time, out: &mut VecDeque<Output>) {
         self.state = State::Connecting { until: now + CONNECT_PATIENCE };
-        out.push_back(Output::Connect);
+        let again = self.prepared.take().filter(|_| broken(Mutation::FailedJoinRepeated));
+        let join = again.unwrap_or_else(|| self.next_join());
+        self.prepared = Some(join.clone());
+        out.push_back(Output::Connect(join));
     }
 
-    /// Sends `join` with the next generation.
+    /// Sends `join`.
     pub(crate) fn join(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        let join = self.prepared.take().unwrap_or_else(|| self.next_join());
+        self.state = State::Joining { until: now + JOIN_PATIENCE };
+        out.push_back(Output::Join(join));
+    }
+
+    /// The server may hear of a join whose connection fails, so none has another's generation.
+    fn next_join(&mut self) -> Join {
         let next = if broken(Mutation::GenerationKept) { |kept| kept } else { Generation::next };
         let generation = self.generation.map_or(self.instance, next);
         self.generation = Some(generation);
-        self.state = State::Joining { until: now + JOIN_PATIENCE };
-        out.push_back(Output::Join(Join {
+        Join {
             v: VERSION,
             room: self.config.room.clone(),
             secret: self.config.secret.clone(),
@@ -113,7 +124,7 @@ impl Server {
             generation,
             name: self.config.name.clone(),
             token: self.config.token.clone(),
-        }));
+        }
     }
 
     /// The join was accepted.

@@ -22,7 +22,7 @@ fn the_first_join_is_tried_until_its_time_is_up() {
     while stage.now < 2 * JOIN_TIMEOUT && end.is_none() {
         stage.socket(SocketInput::ConnectFailed);
         let out = stage.wait(S);
-        tries += out.iter().filter(|output| **output == Output::Connect).count();
+        tries += out.iter().filter(|output| matches!(output, Output::Connect(_))).count();
         end = events(&out).contains(&&SessionEvent::Ended(EndReason::ServerAway)).then_some(stage.now);
     }
     assert_eq!(end, Some(JOIN_TIMEOUT));
@@ -48,7 +48,7 @@ fn a_stopping_server_is_tried_again() {
     stage.tell(Input::Start);
     stage.connect();
     assert_eq!(stage.socket(refusal(ErrorCode::Stopping)), [Output::Disconnect]);
-    assert_eq!(stage.wait(S), [Output::Connect]);
+    assert!(matches!(&stage.wait(S)[..], [Output::Connect(_)]));
 }
 
 #[test]
@@ -58,8 +58,10 @@ fn a_member_that_finds_the_room_full_tries_again() {
     let out = stage.socket(SocketInput::Disconnected);
     assert_eq!(events(&out), [&SessionEvent::Signaling(SignalingState::Reconnecting)]);
     for generation in 1..20 {
-        assert!(stage.wait(10 * S).contains(&Output::Connect));
+        let out = stage.wait(10 * S);
+        let [Output::Connect(announced)] = &out[..] else { panic!("{out:?}") };
         stage.connect();
+        assert_eq!(stage.join.as_ref(), Some(announced));
         let join = stage.join.clone().unwrap();
         assert_eq!(join.instance, instance);
         assert_eq!(join.generation.0, instance.0 + generation);
@@ -78,7 +80,7 @@ fn a_join_without_an_answer_is_given_up() {
     stage.tell(Input::Start);
     stage.connect();
     assert!(stage.wait(9 * S).is_empty());
-    assert_eq!(stage.wait(2 * S), [Output::Disconnect, Output::Connect]);
+    assert!(matches!(&stage.wait(2 * S)[..], [Output::Disconnect, Output::Connect(_)]));
 }
 
 #[test]
@@ -98,7 +100,24 @@ fn a_changed_network_ends_the_wait() {
         stage.wait(10 * S);
     }
     stage.socket(SocketInput::ConnectFailed);
-    assert_eq!(stage.tell(Input::NetworkChanged), [Output::Connect]);
+    assert!(matches!(&stage.tell(Input::NetworkChanged)[..], [Output::Connect(_)]));
+}
+
+#[test]
+fn no_two_connections_announce_the_same_join() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    let mut last = None;
+    for _ in 0..4 {
+        stage.socket(SocketInput::ConnectFailed);
+        let out = stage.wait(4 * S);
+        let announced = out.iter().find_map(|output| match output {
+            Output::Connect(join) => Some(join.generation),
+            _ => None,
+        });
+        assert!(announced > last, "the server may have heard of the one before");
+        last = announced;
+    }
 }
 
 #[test]

@@ -33,6 +33,7 @@ impl Stage {
             secret: Secret::from_bits([9; 16]),
             name: None,
             token: None,
+            instance: Generation::first(5),
             seed: 5,
             join_timeout: JOIN_TIMEOUT,
         });

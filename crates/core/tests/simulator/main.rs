@@ -77,7 +77,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 29] = [
+const RULES: [Mutation; 30] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -101,6 +101,7 @@ const RULES: [Mutation; 29] = [
     Mutation::NoRestart,
     Mutation::RejectionIgnored,
     Mutation::GenerationKept,
+    Mutation::FailedJoinRepeated,
     Mutation::EarlyEventsDropped,
     Mutation::MemberGivesUp,
     Mutation::UnlistedDropped,

@@ -59,6 +59,7 @@ impl World {
             secret,
             name: None,
             token: None,
+            instance: Generation::first(seed as u32),
             seed,
             join_timeout: Duration::from_secs(300),
         });
@@ -121,11 +122,14 @@ impl World {
             return self.violate("something follows the end");
         }
         match output {
-            Output::Connect => self.connect(page),
+            Output::Connect(join) => self.connect(page, join),
             Output::Disconnect => self.disconnect(page),
             Output::Join(join) => {
                 self.pages[page].instance = Some(join.instance);
-                self.send(page, Up::Join(join));
+                let socket = self.pages[page].socket;
+                if socket.is_none_or(|socket| self.sockets[socket].carried != Some(join.generation)) {
+                    self.send(page, Up::Join(join));
+                }
             }
             Output::Signal(signal) => {
                 if self.pages[page].signaling != Some(SignalingState::Joined) {

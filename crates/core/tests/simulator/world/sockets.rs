@@ -1,7 +1,7 @@
 //! Sockets between pages and server: ordered, with latency, until they are cut.
 
 use madang_core::{Input, SocketInput};
-use madang_protocol::{Body, ErrorCode};
+use madang_protocol::{Body, ErrorCode, Generation, Join};
 
 use super::{Event, Millis, Reason, World};
 use crate::server::{Down, Socket, Up};
@@ -17,10 +17,12 @@ pub(super) struct Wire {
     pub(super) last_up: Millis,
     pub(super) last_down: Millis,
     pub(super) held: Option<Down>,
+    /// The join that went along with the connection.
+    pub(super) carried: Option<Generation>,
 }
 
 impl World {
-    pub(super) fn connect(&mut self, page: usize) {
+    pub(super) fn connect(&mut self, page: usize, join: Join) {
         if self.pages[page].socket.is_some() {
             return self.violate("connects twice");
         }
@@ -31,19 +33,33 @@ impl World {
             self.soon(1, 300, Event::ConnectFailed(page, attempt));
             return;
         }
+        let carries = self.random.once_in(2);
+        // The server gets to know of it, the page does not.
+        let half = carries && self.random.once_in(20);
         let socket = self.sockets.len();
+        let latency = self.latency[peer];
+        let connected = self.now + self.random.range(2 * latency, 3 * latency + 10);
         self.sockets.push(Wire {
             page,
             up: true,
             server_knows: false,
-            page_knows: false,
+            page_knows: half,
             last_up: 0,
-            last_down: 0,
+            last_down: connected,
             held: None,
+            carried: carries.then_some(join.generation),
         });
-        self.pages[page].socket = Some(socket);
-        let latency = self.latency[peer];
-        self.soon(2 * latency, 3 * latency + 10, Event::Connected(page, socket));
+        if half {
+            self.disturbed = true;
+            self.at(connected, Event::ConnectFailed(page, attempt));
+            self.soon(latency, 3000, Event::ServerNotices(socket));
+        } else {
+            self.pages[page].socket = Some(socket);
+            self.at(connected, Event::Connected(page, socket));
+        }
+        if carries {
+            self.at(self.now + latency, Event::ToServer(socket, Up::Join(join)));
+        }
     }
 
     /// The page ends its socket, or an attempt to connect.
@@ -123,7 +139,8 @@ impl World {
         if wire.up && self.late_answers && matches!(message, Down::Reply(_)) {
             // The answer takes another way through the server than the events do.
             let late = self.random.range(0, 4 * latency + 50);
-            self.at(self.now + delay + late, Event::ToPage(socket, message));
+            let at = wire.last_down.max(self.now + delay + late);
+            self.at(at, Event::ToPage(socket, message));
         } else if wire.up {
             wire.last_down = wire.last_down.max(self.now + delay);
             let at = wire.last_down;
