@@ -3,8 +3,14 @@
 //! The two media of a call have fixed places: audio first, then video. The offering side creates
 //! both transceivers up front, sending or not; the answering side opens the ones that the offer
 //! brought. Tracks come and go by `replaceTrack`, without negotiation.
+//!
+//! A [`Spare`] is made before there is a peer: with its offer and candidates at hand, whoever
+//! comes is offered it at once.
 
-use std::rc::Rc;
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    rc::Rc,
+};
 
 use madang_core::{
     ConnectionInput, ConnectionState,
@@ -42,7 +48,7 @@ impl LocalTracks {
 pub(crate) enum Report {
     /// For the session.
     Input(ConnectionInput),
-    /// The remote description was set: these are the peer's tracks, in one stream.
+    /// Offer and answer are set: these are the peer's tracks, in one stream.
     Remote(MediaStream),
 }
 
@@ -58,9 +64,75 @@ struct Configuration<'a> {
 pub(crate) struct Connection {
     pub(crate) peer: PeerId,
     pub(crate) id: ConnectionId,
+    line: Line,
+}
+
+/// A connection with nobody yet, and its first offer: whoever comes is offered it at once.
+#[derive(Debug)]
+pub(crate) struct Spare(Line);
+
+/// An RTCPeerConnection with its listeners, and where they report to.
+struct Line {
     rtc: PeerConnection,
     remote: MediaStream,
-    report: Rc<dyn Fn(Report)>,
+    outlet: Rc<Outlet>,
+}
+
+/// Takes a connection's reports to its room, and keeps those of a spare until it is somebody's.
+#[derive(Default)]
+struct Outlet {
+    room: OnceCell<Box<dyn Fn(Report)>>,
+    offer: RefCell<Option<KeptOffer>>,
+    /// The peer's offer is set, its answer is not.
+    unanswered: Cell<bool>,
+}
+
+/// What became of a spare's first `setLocalDescription()`, and the candidates that followed.
+#[derive(Default)]
+struct KeptOffer {
+    description: Option<ConnectionInput>,
+    candidates: Vec<ConnectionInput>,
+    /// The session waits for it.
+    wanted: bool,
+}
+
+impl Outlet {
+    fn report(&self, report: Report) {
+        if let Some(offer) = &mut *self.offer.borrow_mut() {
+            match report {
+                Report::Input(input @ ConnectionInput::LocalCandidate(_)) => offer.candidates.push(input),
+                Report::Input(input @ (ConnectionInput::LocalDescriptionSet(_) | ConnectionInput::Rejected(_))) => {
+                    offer.description = Some(input)
+                }
+                // What else a connection tells that only waits is of no interest.
+                _ => {}
+            }
+        } else if let Some(room) = self.room.get() {
+            room(report);
+        }
+        self.hand_over();
+    }
+
+    /// Whether a kept offer will answer the session.
+    fn want_offer(&self) -> bool {
+        let kept = self.offer.borrow_mut().as_mut().is_some_and(|offer| {
+            offer.wanted = true;
+            true
+        });
+        self.hand_over();
+        kept
+    }
+
+    fn hand_over(&self) {
+        let ready = self.offer.borrow().as_ref().is_some_and(|offer| offer.wanted && offer.description.is_some());
+        if !ready {
+            return;
+        }
+        let Some(KeptOffer { description, candidates, .. }) = self.offer.take() else { return };
+        for input in description.into_iter().chain(candidates) {
+            self.report(Report::Input(input));
+        }
+    }
 }
 
 impl std::fmt::Debug for Connection {
@@ -69,103 +141,81 @@ impl std::fmt::Debug for Connection {
     }
 }
 
-impl Connection {
-    /// Opens a connection that reports to `report`.
-    pub(crate) fn open(
-        peer: PeerId,
-        id: ConnectionId,
-        offerer: bool,
-        ice_servers: &[IceServer],
-        tracks: &LocalTracks,
-        report: impl Fn(Report) + 'static,
-    ) -> Result<Self, JsValue> {
-        let report: Rc<dyn Fn(Report)> = Rc::new(report);
-        let remote = MediaStream::new()?;
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("rtc", &self.rtc).finish_non_exhaustive()
+    }
+}
+
+impl Spare {
+    /// Makes a connection that offers, and its offer.
+    pub(crate) fn new(ice_servers: &[IceServer], tracks: &LocalTracks) -> Result<Self, JsValue> {
+        let line = Line::new(ice_servers, Some(tracks))?;
+        line.outlet.offer.replace(Some(KeptOffer::default()));
+        line.describe();
+        Ok(Self(line))
+    }
+
+    /// Sends these tracks from now on.
+    pub(crate) fn replace_tracks(&self, tracks: &LocalTracks) {
+        self.0.replace_tracks(tracks);
+    }
+
+    /// Makes it a connection with this peer that reports to `report`.
+    pub(crate) fn open(self, peer: PeerId, id: ConnectionId, report: impl Fn(Report) + 'static) -> Connection {
+        let Self(line) = self;
+        line.outlet.room.get_or_init(|| Box::new(report));
+        Connection { peer, id, line }
+    }
+}
+
+impl Line {
+    /// A connection; with transceivers for these tracks if it is to offer.
+    fn new(ice_servers: &[IceServer], offered: Option<&LocalTracks>) -> Result<Self, JsValue> {
+        let (remote, outlet) = (MediaStream::new()?, Rc::<Outlet>::default());
         let listener = {
-            let (report, remote) = (report.clone(), Clone::clone(&remote));
+            let (outlet, remote) = (outlet.clone(), Clone::clone(&remote));
+            let report = move |input| outlet.report(Report::Input(input));
             move |event| match event {
                 Event::Track(track) => remote.add_track(&track),
-                Event::NegotiationNeeded => report(Report::Input(ConnectionInput::NegotiationNeeded)),
-                Event::State(state) => report(Report::Input(ConnectionInput::StateChanged(connection_state(state)))),
+                Event::NegotiationNeeded => report(ConnectionInput::NegotiationNeeded),
+                Event::State(state) => report(ConnectionInput::StateChanged(connection_state(state))),
                 Event::Candidate(candidate) => match candidate.map(|candidate| to_candidate(&candidate)) {
                     Some(Err(error)) => log::warn("madang: a local candidate is not understood:", &error),
                     // An empty candidate ends one medium's gathering; null ends all of it.
                     Some(Ok(candidate)) if candidate.candidate.is_empty() => {}
-                    Some(Ok(candidate)) => report(Report::Input(ConnectionInput::LocalCandidate(Some(candidate)))),
-                    None => report(Report::Input(ConnectionInput::LocalCandidate(None))),
+                    Some(Ok(candidate)) => report(ConnectionInput::LocalCandidate(Some(candidate))),
+                    None => report(ConnectionInput::LocalCandidate(None)),
                 },
             }
         };
         let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
         let mut rtc = PeerConnection::new(&configuration, listener)?;
         rtc.on_ice_connected(|| clock::mark("madang:ice"));
-        if offerer {
+        if let Some(tracks) = offered {
             for kind in [Kind::Audio, Kind::Video] {
                 rtc.add_transceiver(kind, tracks.track(kind), &tracks.stream);
             }
         }
-        Ok(Self { peer, id, rtc, remote, report })
+        Ok(Self { rtc, remote, outlet })
     }
 
-    /// Starts what the session asks for.
-    pub(crate) fn call(self: &Rc<Self>, call: ConnectionCall, tracks: impl Fn() -> LocalTracks + 'static) {
-        match call {
-            ConnectionCall::SetLocalDescription => {
-                let done = self.done(Operation::SetLocalDescription);
-                self.rtc.set_local_description(move |result| {
-                    done(
-                        result.and_then(|description| from_rtc(&description).map(ConnectionInput::LocalDescriptionSet)),
-                    );
-                });
+    /// `setLocalDescription()`.
+    fn describe(&self) {
+        let done = self.done(Operation::SetLocalDescription);
+        let (outlet, remote) = (Rc::downgrade(&self.outlet), Clone::clone(&self.remote));
+        self.rtc.set_local_description(move |result| {
+            done(result.and_then(|description| from_rtc(&description).map(ConnectionInput::LocalDescriptionSet)));
+            if let Some(outlet) = outlet.upgrade()
+                && outlet.unanswered.take()
+            {
+                outlet.report(Report::Remote(remote));
             }
-            ConnectionCall::Rollback => {
-                let done = self.done(Operation::Rollback);
-                self.rtc.rollback(move |result| done(result.map(|()| ConnectionInput::RolledBack)));
-            }
-            ConnectionCall::SetRemoteDescription(description) => {
-                let done = self.done(Operation::SetRemoteDescription);
-                let this = Rc::downgrade(self);
-                let offer = description.kind == DescriptionType::Offer;
-                self.rtc.set_remote_description(&description, move |result| {
-                    let Some(this) = this.upgrade() else { return };
-                    if result.is_ok() {
-                        if offer {
-                            clock::mark("madang:offer");
-                            this.send(&tracks());
-                        }
-                        (this.report)(Report::Remote(Clone::clone(&this.remote)));
-                    }
-                    done(result.map(|()| ConnectionInput::RemoteDescriptionSet));
-                });
-            }
-            ConnectionCall::AddIceCandidate(candidate) => self.rtc.add_ice_candidate(&candidate, |result| {
-                if let Err(error) = result {
-                    log::debug("madang: a candidate was refused:", &error);
-                }
-            }),
-            ConnectionCall::RestartIce => {
-                if let Err(error) = self.rtc.restart_ice() {
-                    log::warn("madang: this browser cannot restart ICE:", &error);
-                }
-            }
-        }
-    }
-
-    /// Sends these tracks, on transceivers that a remote offer may just have created.
-    fn send(&self, tracks: &LocalTracks) {
-        for kind in [Kind::Audio, Kind::Video] {
-            if let Some(transceiver) = self.rtc.transceivers(kind).next() {
-                transceiver.open();
-                if let Err(error) = transceiver.set_stream(&tracks.stream) {
-                    log::debug("madang: this browser cannot name a sender's stream:", &error);
-                }
-            }
-        }
-        self.replace_tracks(tracks);
+        });
     }
 
     /// Sends these tracks from now on.
-    pub(crate) fn replace_tracks(&self, tracks: &LocalTracks) {
+    fn replace_tracks(&self, tracks: &LocalTracks) {
         for kind in [Kind::Audio, Kind::Video] {
             if let Some(transceiver) = self.rtc.transceivers(kind).next() {
                 transceiver.replace_track(tracks.track(kind), |result| {
@@ -179,14 +229,91 @@ impl Connection {
 
     /// A reaction that reports an operation's result.
     fn done(&self, operation: Operation) -> impl FnOnce(Result<ConnectionInput, JsValue>) + use<> {
-        let report = Rc::downgrade(&self.report);
+        let outlet = Rc::downgrade(&self.outlet);
         move |result| {
-            let Some(report) = report.upgrade() else { return };
-            report(Report::Input(result.unwrap_or_else(|error| {
+            let Some(outlet) = outlet.upgrade() else { return };
+            outlet.report(Report::Input(result.unwrap_or_else(|error| {
                 log::debug("madang: the browser refused an operation:", &error);
                 ConnectionInput::Rejected(operation)
             })));
         }
+    }
+}
+
+impl Connection {
+    /// Opens a connection that reports to `report`.
+    pub(crate) fn open(
+        peer: PeerId,
+        id: ConnectionId,
+        offered: Option<&LocalTracks>,
+        ice_servers: &[IceServer],
+        report: impl Fn(Report) + 'static,
+    ) -> Result<Self, JsValue> {
+        let line = Line::new(ice_servers, offered)?;
+        line.outlet.room.get_or_init(|| Box::new(report));
+        Ok(Self { peer, id, line })
+    }
+
+    /// Starts what the session asks for.
+    pub(crate) fn call(self: &Rc<Self>, call: ConnectionCall, tracks: impl Fn() -> LocalTracks + 'static) {
+        match call {
+            ConnectionCall::SetLocalDescription => {
+                if !self.line.outlet.want_offer() {
+                    self.line.describe();
+                }
+            }
+            ConnectionCall::Rollback => {
+                let done = self.line.done(Operation::Rollback);
+                self.line.rtc.rollback(move |result| done(result.map(|()| ConnectionInput::RolledBack)));
+            }
+            ConnectionCall::SetRemoteDescription(description) => {
+                let done = self.line.done(Operation::SetRemoteDescription);
+                let this = Rc::downgrade(self);
+                let offer = description.kind == DescriptionType::Offer;
+                self.line.rtc.set_remote_description(&description, move |result| {
+                    let Some(this) = this.upgrade() else { return };
+                    if result.is_ok() {
+                        if offer {
+                            clock::mark("madang:offer");
+                            this.send(&tracks());
+                            // The answer first: whoever shows the stream is busy for a while.
+                            this.line.outlet.unanswered.set(true);
+                        } else {
+                            this.line.outlet.report(Report::Remote(Clone::clone(&this.line.remote)));
+                        }
+                    }
+                    done(result.map(|()| ConnectionInput::RemoteDescriptionSet));
+                });
+            }
+            ConnectionCall::AddIceCandidate(candidate) => self.line.rtc.add_ice_candidate(&candidate, |result| {
+                if let Err(error) = result {
+                    log::debug("madang: a candidate was refused:", &error);
+                }
+            }),
+            ConnectionCall::RestartIce => {
+                if let Err(error) = self.line.rtc.restart_ice() {
+                    log::warn("madang: this browser cannot restart ICE:", &error);
+                }
+            }
+        }
+    }
+
+    /// Sends these tracks, on transceivers that a remote offer may just have created.
+    fn send(&self, tracks: &LocalTracks) {
+        for kind in [Kind::Audio, Kind::Video] {
+            if let Some(transceiver) = self.line.rtc.transceivers(kind).next() {
+                transceiver.open();
+                if let Err(error) = transceiver.set_stream(&tracks.stream) {
+                    log::debug("madang: this browser cannot name a sender's stream:", &error);
+                }
+            }
+        }
+        self.line.replace_tracks(tracks);
+    }
+
+    /// Sends these tracks from now on.
+    pub(crate) fn replace_tracks(&self, tracks: &LocalTracks) {
+        self.line.replace_tracks(tracks);
     }
 }
 

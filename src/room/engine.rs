@@ -27,7 +27,7 @@ use super::{MediaProblem, RoomEvent, RoomOptions, event::Events, secret};
 use crate::{
     Error,
     media::{Acquired, Constraints, LocalMedia},
-    peer::{Connection, Report},
+    peer::{Connection, Report, Spare},
     signaling::{self, Signaling},
     sys::{clock, log, page::PageListeners, socket::Socket},
 };
@@ -59,6 +59,9 @@ pub(crate) struct Engine {
     refusal: RefCell<String>,
     signaling: RefCell<Option<Rc<Signaling>>>,
     connections: RefCell<Vec<Rc<Connection>>>,
+    /// For whoever comes next, and whether one is to be made.
+    spare: RefCell<Option<Spare>>,
+    spare_wanted: Cell<bool>,
     remote: RefCell<Vec<(PeerId, MediaStream)>>,
     ice_servers: RefCell<Vec<IceServer>>,
     /// When the session wants to be woken, and what will do it.
@@ -110,6 +113,8 @@ impl Engine {
             refusal: RefCell::default(),
             signaling: RefCell::default(),
             connections: RefCell::default(),
+            spare: RefCell::default(),
+            spare_wanted: Cell::default(),
             remote: RefCell::default(),
             ice_servers: RefCell::default(),
             timer: RefCell::default(),
@@ -201,7 +206,12 @@ impl Engine {
 
     fn take(&self, work: Work) {
         match work {
-            Work::Session(input) => self.session.borrow_mut().handle(clock::now(), input),
+            Work::Session(input) => {
+                if matches!(input, Input::NetworkChanged) {
+                    self.spare.take(); // its candidates are of the network before
+                }
+                self.session.borrow_mut().handle(clock::now(), input);
+            }
             Work::Media(input) => self.media.borrow_mut().handle(input),
             Work::Acquired(Ok(stream)) => {
                 self.local.adopt(&stream, self.poster(Work::Media));
@@ -222,6 +232,22 @@ impl Engine {
             let output = self.session.borrow_mut().poll();
             let Some(output) = output else { break };
             self.perform(output);
+        }
+        self.prepare();
+    }
+
+    /// Makes a spare connection, once it is known what it sends: before the page may use the
+    /// camera, browsers hide its addresses from candidates.
+    fn prepare(&self) {
+        if !self.spare_wanted.get() || self.media.borrow().is_acquiring() {
+            return;
+        }
+        self.spare_wanted.set(false);
+        if self.spare.borrow().is_none() {
+            match Spare::new(&self.ice_servers.borrow(), &self.local.tracks()) {
+                Ok(spare) => *self.spare.borrow_mut() = Some(spare),
+                Err(error) => log::debug("madang: no connection could be prepared:", &error),
+            }
         }
     }
 
@@ -257,6 +283,9 @@ impl Engine {
         for connection in self.connections.borrow().iter() {
             connection.replace_tracks(&tracks);
         }
+        if let Some(spare) = &*self.spare.borrow() {
+            spare.replace_tracks(&tracks);
+        }
         self.events.emit(RoomEvent::LocalStream(tracks.stream));
     }
 
@@ -265,6 +294,7 @@ impl Engine {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
             Output::Join(_) | Output::Signal(_) | Output::Leave => self.signaling(|signaling| signaling.say(&output)),
+            Output::Prepare => self.spare_wanted.set(true),
             Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),
             Output::Close { peer, connection } => {
                 self.connections.borrow_mut().retain(|open| open.peer != peer || open.id != connection);
@@ -290,8 +320,14 @@ impl Engine {
 
     fn open(&self, peer: PeerId, id: ConnectionId, offerer: bool) {
         let report = self.poster_of_reports(peer.clone(), id);
+        self.spare_wanted.set(false);
+        if offerer && let Some(spare) = self.spare.take() {
+            self.connections.borrow_mut().push(Rc::new(spare.open(peer, id, report)));
+            return;
+        }
         let servers = self.ice_servers.borrow().clone();
-        match Connection::open(peer.clone(), id, offerer, &servers, &self.local.tracks(), report) {
+        let tracks = offerer.then(|| self.local.tracks());
+        match Connection::open(peer.clone(), id, tracks.as_ref(), &servers, report) {
             Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
             Err(error) => {
                 log::warn("madang: this browser cannot open an RTCPeerConnection:", &error);
@@ -329,12 +365,12 @@ impl Engine {
         let event = match event {
             SessionEvent::Joined(joined) => {
                 clock::mark("madang:joined");
-                *self.ice_servers.borrow_mut() = joined.ice_servers;
+                self.serve_ice(joined.ice_servers);
                 self.settle(Ok(joined.peer.clone()));
                 RoomEvent::Joined { peer: joined.peer, capacity: joined.limits.capacity }
             }
             SessionEvent::IceServers(servers) => {
-                *self.ice_servers.borrow_mut() = servers;
+                self.serve_ice(servers);
                 return;
             }
             SessionEvent::Signaling(state) => RoomEvent::Signaling(state),
@@ -354,12 +390,21 @@ impl Engine {
         self.events.emit(event);
     }
 
+    /// Uses these `iceServers` for connections to come.
+    fn serve_ice(&self, servers: Vec<IceServer>) {
+        if self.ice_servers.replace(servers) != *self.ice_servers.borrow() {
+            self.spare.take();
+        }
+    }
+
     /// Releases everything; the session has closed its connections already.
     fn end(&self) {
         self.media.borrow_mut().handle(MediaInput::Stop);
         self.local.release_microphone();
         self.local.release_camera();
         self.remote.borrow_mut().clear();
+        self.spare_wanted.set(false);
+        self.spare.take();
         // Dropped a little later: this may be running in one of their listeners.
         let listeners = (self.signaling.take(), self.page.take(), self.timer.take());
         wasm_bindgen_futures::spawn_local(async move { drop(listeners) });

@@ -38,6 +38,8 @@ pub(crate) enum Input {
     PlayRefused,
     /// "Tap to hear".
     Hear,
+    /// A call that is set up has held up the page's first screen long enough.
+    HeldUp,
     /// The page goes away, perhaps into the back/forward cache.
     PageHidden,
     /// A second passed in a call.

@@ -2,7 +2,11 @@
 //! be done. It owns everything, and nothing it owns is reached from elsewhere: listeners and the
 //! room send to it.
 
-use std::{future::poll_fn, pin::Pin, task::Poll};
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
 
 use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_core::Stream;
@@ -33,6 +37,9 @@ const INSIDE: &str = "inside";
 /// How long the answer to "Copy link" stays.
 const COPIED_MILLISECONDS: u32 = 2500;
 const SECOND_MILLISECONDS: u32 = 1000;
+/// To lay out a screen takes as long as to set up a call; so the first screen waits for a call
+/// that is being set up, but no longer than this.
+const HELD_UP_MILLISECONDS: u32 = 300;
 
 /// The page.
 #[derive(Debug)]
@@ -51,6 +58,8 @@ pub(crate) struct Page {
     room: Option<(Room, RoomEvents)>,
     seconds: Option<Interval>,
     copied: Option<Timeout>,
+    /// The first screen may wait.
+    held_up: Option<Timeout>,
     _listeners: [EventListener; 3],
 }
 
@@ -89,6 +98,10 @@ impl Page {
             room: None,
             seconds: None,
             copied: None,
+            held_up: Some({
+                let inputs = inputs.clone();
+                Timeout::new(HELD_UP_MILLISECONDS, move || inputs.send(Input::HeldUp))
+            }),
             window,
             document,
             language,
@@ -102,29 +115,42 @@ impl Page {
 
     /// Runs as long as the page does.
     pub(crate) async fn run(mut self) -> Result<(), Missing> {
-        while let Some(input) = self.next().await {
+        while let Some(input) = poll_fn(|context| self.poll_next(context)).await {
+            // What happened at the same time is shown at once.
+            let mut inputs = vec![input];
             let now = self.performance.now();
-            for effect in self.state.update(now, &input) {
-                self.perform(effect);
+            let mut taken = 0;
+            while let Some(input) = inputs.get(taken) {
+                for effect in self.state.update(now, input) {
+                    self.perform(effect);
+                }
+                taken += 1;
+                if let Poll::Ready(Some(next)) = self.poll_next(&mut Context::from_waker(Waker::noop())) {
+                    inputs.push(next);
+                }
             }
             // Whatever comes first, an address or an event, has opened a room or not.
             self.early.release();
+            let held_up = self.held_up.is_some() && !inputs.iter().any(|input| matches!(input, Input::HeldUp));
+            if held_up && self.state.is_setting_up() {
+                continue;
+            }
+            self.held_up = None;
             self.show(&View::of(&self.state, self.language, now))?;
-            self.attach(&input);
+            for input in &inputs {
+                self.attach(input);
+            }
         }
         Ok(())
     }
 
-    async fn next(&mut self) -> Option<Input> {
-        poll_fn(|context| {
-            if let Some((_, events)) = &mut self.room
-                && let Poll::Ready(Some(event)) = Pin::new(events).poll_next(context)
-            {
-                return Poll::Ready(Some(Input::Room(event)));
-            }
-            Pin::new(&mut self.happened).poll_next(context)
-        })
-        .await
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Input>> {
+        if let Some((_, events)) = &mut self.room
+            && let Poll::Ready(Some(event)) = Pin::new(events).poll_next(context)
+        {
+            return Poll::Ready(Some(Input::Room(event)));
+        }
+        Pin::new(&mut self.happened).poll_next(context)
     }
 
     fn perform(&mut self, effect: Effect) {
@@ -186,6 +212,7 @@ impl Page {
 
     fn show(&mut self, view: &View) -> Result<(), Missing> {
         self.frame.show(view);
+        let mut opened = false;
         match (&view.screen, &self.screen) {
             (view::Screen::Start, Screen::Start { .. })
             | (view::Screen::Door(_), Screen::Door(_))
@@ -202,6 +229,7 @@ impl Page {
             (view::Screen::Call(_), _) => {
                 let screen = CallScreen::new(&self.document, &self.inputs, self.language)?;
                 self.replace(screen.root.clone(), Screen::Call(screen));
+                opened = true;
             }
         }
         match (&view.screen, &mut self.screen) {
@@ -210,6 +238,11 @@ impl Page {
             }
             (view::Screen::Call(call), Screen::Call(screen)) => {
                 screen.show(call, &link(&self.window, &call.room), view.copy_words)?;
+                if opened && let Some((room, _)) = &self.room {
+                    // What came before the screen was there.
+                    room.local_stream().iter().for_each(|stream| screen.attach_own(stream));
+                    room.remote_streams().iter().for_each(|(peer, stream)| screen.attach(peer, stream));
+                }
             }
             _ => {}
         }

@@ -149,7 +149,7 @@ impl State {
                 call.silent = false;
                 vec![Effect::Hear]
             }),
-            Input::Second => vec![],
+            Input::Second | Input::HeldUp => vec![],
             Input::OpenFailed(message) => self.end(Some(Problem::Failed(message.clone()))),
             Input::Room(event) => self.room_says(now, event),
         }
@@ -223,6 +223,13 @@ impl State {
             }),
             _ => vec![],
         }
+    }
+
+    /// A call is being set up, and the browser has its hands full.
+    pub(crate) fn is_setting_up(&self) -> bool {
+        let Place::Call { call, .. } = &self.place else { return false };
+        let answered = call.others.iter().any(|other| other.state == PeerState::Connected);
+        self.problem.is_none() && !(answered || call.joined && call.others.is_empty())
     }
 
     fn in_call(&mut self, change: impl FnOnce(&mut Call) -> Vec<Effect>) -> Vec<Effect> {

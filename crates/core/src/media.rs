@@ -152,6 +152,11 @@ impl Media {
         self.sending
     }
 
+    /// Whether a request for devices is under way.
+    pub fn is_acquiring(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
     /// Takes what happened.
     pub fn handle(&mut self, input: MediaInput) {
         match input {

@@ -28,6 +28,11 @@ pub(crate) fn find(path: &str) -> Option<&'static Asset> {
 }
 
 impl Asset {
+    /// What it holds.
+    pub(crate) fn content(&self) -> &'static [u8] {
+        self.identity
+    }
+
     /// The response to a GET with these headers: the smallest form the client takes, or nothing
     /// when it has it already.
     pub(crate) fn response(&self, request: &HeaderMap) -> Response {

@@ -1,6 +1,8 @@
 //! What a URL answers: the page, the SDK, the Socket.IO client's script, the Socket.IO endpoint
 //! and `/healthz`, each with the headers that make it safe and quick to load.
 
+use std::{path::PathBuf, sync::LazyLock};
+
 use axum::{
     Router,
     body::Body,
@@ -10,6 +12,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, get},
 };
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::{
     cors::{AllowOrigin, Any, CorsLayer},
@@ -17,12 +21,13 @@ use tower_http::{
 };
 
 use crate::{
-    assets,
+    assets::{self, Asset},
     config::{Config, Origin},
 };
 
-/// Only this origin, no third party, no inline script; wasm may compile, media and Blobs may play.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+/// Only this origin, no third party; wasm may compile, media and Blobs may play. `script-src` is
+/// [`script_policy`]'s.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; \
      connect-src 'self'; img-src 'self' data: blob:; media-src 'self' blob: mediastream:; font-src 'self'; \
      worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
 const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(self), display-capture=(self), \
@@ -35,7 +40,7 @@ const REVALIDATE: &str = "no-cache";
 /// Everything the server answers over HTTP.
 pub(crate) fn router(config: &Config, socket_io: MethodRouter) -> Router {
     let cors = cors(&config.allow_origin);
-    let site = Site { folder: config.www.as_ref().map(ServeDir::new) };
+    let site = Site { folder: config.www.as_ref().map(|path| (ServeDir::new(path), path.clone())) };
     let socket_io = socket_io.layer(cors.clone());
     let sdk = Router::new().route("/sdk/{*path}", get(file)).layer(cors.clone());
     let scripts = Router::new().route("/socket.io/{script}", get(script)).layer(cors);
@@ -56,14 +61,14 @@ pub(crate) fn router(config: &Config, socket_io: MethodRouter) -> Router {
 #[derive(Clone, Debug)]
 struct Site {
     /// `None` is inside the program.
-    folder: Option<ServeDir>,
+    folder: Option<(ServeDir, PathBuf)>,
 }
 
 impl Site {
     async fn get(self, path: &str, request: Request) -> Response {
         match self.folder {
             None => assets::find(path).map_or_else(not_found, |asset| asset.response(request.headers())),
-            Some(folder) => match path.parse::<Uri>() {
+            Some((folder, _)) => match path.parse::<Uri>() {
                 Ok(uri) => {
                     let (mut parts, _) = request.into_parts();
                     parts.uri = uri;
@@ -77,17 +82,44 @@ impl Site {
 }
 
 async fn page(State(site): State<Site>, request: Request) -> Response {
-    let mut response = site.get("/index.html", request).await;
+    let mut response = site.clone().get("/index.html", request).await;
+    let scripts = match &site.folder {
+        None => EMBEDDED_SCRIPTS.clone(),
+        // It may change under us.
+        Some((_, path)) => script_policy(&tokio::fs::read(path.join("index.html")).await.unwrap_or_default()),
+    };
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (HeaderName::from_static("permissions-policy"), PERMISSIONS_POLICY),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (header::CACHE_CONTROL, REVALIDATE),
+        (header::CONTENT_SECURITY_POLICY, scripts),
+        (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (header::CACHE_CONTROL, HeaderValue::from_static(REVALIDATE)),
     ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, value);
     }
     response
+}
+
+/// The policy for the page that is inside the program.
+static EMBEDDED_SCRIPTS: LazyLock<HeaderValue> =
+    LazyLock::new(|| script_policy(assets::find("/index.html").map_or(&[], Asset::content)));
+
+/// The policy for a page: scripts of this origin may run, and those inside the page, named by
+/// their hashes.
+fn script_policy(page: &[u8]) -> HeaderValue {
+    let mut scripts = String::from("script-src 'self' 'wasm-unsafe-eval'");
+    let mut rest = page;
+    while let Some(start) = find(rest, b"<script>") {
+        let inside = &rest[start + b"<script>".len()..];
+        let Some(end) = find(inside, b"</script>") else { break };
+        scripts.push_str(&format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(&inside[..end]))));
+        rest = &inside[end..];
+    }
+    HeaderValue::from_str(&format!("{scripts}; {CONTENT_SECURITY_POLICY}"))
+        .unwrap_or(HeaderValue::from_static("default-src 'none'"))
+}
+
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    text.windows(what.len()).position(|window| window == what)
 }
 
 async fn file(State(site): State<Site>, request: Request) -> Response {

@@ -1,8 +1,8 @@
 //! The page's files as the server serves them: every name under `assets/` carries the hash of its content, so
 //! browsers may keep them for good, and `index.html` loads them all at once.
 //!
-//! The wasm, its glue and the glue's imports are preloaded in parallel; a one-line module starts them (an inline
-//! script would need a hole in the Content-Security-Policy).
+//! The wasm, its glue and the glue's imports are preloaded in parallel; a one-line module starts them. The server
+//! allows the page's inline scripts in its Content-Security-Policy by their hashes.
 
 use std::path::Path;
 
@@ -55,6 +55,13 @@ impl Page {
             "script" => {
                 let script = String::from_utf8(read(&path)?).with_context(|| format!("{href} is not UTF-8"))?;
                 Ok(self.script(file_name(href), script, bundle))
+            }
+            "inline" => {
+                let script = String::from_utf8(read(&path)?).with_context(|| format!("{href} is not UTF-8"))?;
+                if script.contains("</") || !href.ends_with(".js") {
+                    bail!("{href} cannot stand inside the page: only a script without \"</\" can");
+                }
+                Ok(format!("<script>{script}</script>"))
             }
             "icon" => {
                 let url = self.asset(file_name(href), read(&path)?);

@@ -87,6 +87,8 @@ pub struct Session {
     signaling: Option<SignalingState>,
     media: Option<(bool, bool)>,
     grace: Duration,
+    /// Peers in the room, oneself included.
+    capacity: usize,
     /// What came before the answer to `join`.
     early: Vec<SocketInput>,
     /// The highest number of any connection of a peer that is gone.
@@ -119,6 +121,7 @@ impl Session {
             signaling: None,
             media: None,
             grace: limits::GRACE,
+            capacity: 0,
             early: Vec::new(),
             last_number: 0,
         }
@@ -136,12 +139,17 @@ impl Session {
             Input::Leave => self.leave(),
             Input::Socket(input) => self.socket(input),
             Input::Connection(peer, connection, input) => {
+                let connected = matches!(input, ConnectionInput::StateChanged(ConnectionState::Connected));
                 self.with_link(&peer, |link, cx| link.connection_input(connection, input, cx));
+                if connected {
+                    self.prepare();
+                }
             }
             Input::Media { microphone, camera } => self.set_media(microphone, camera),
             Input::NetworkChanged => {
                 self.server.network_changed(self.now, &mut self.out);
                 self.each_link(|link, cx| link.network_changed(cx));
+                self.prepare();
             }
             Input::Tick => {}
         }
@@ -272,6 +280,7 @@ impl Session {
     fn joined(&mut self, joined: Joined) {
         self.server.joined(self.now);
         self.grace = Duration::from_millis(joined.limits.grace_ms);
+        self.capacity = joined.limits.capacity;
         let first = !matches!(self.phase, Phase::Member(_));
         self.phase = Phase::Member(joined.peer.clone());
         let peers = joined.peers.clone();
@@ -282,6 +291,14 @@ impl Session {
         }
         for input in std::mem::take(&mut self.early) {
             self.socket(input);
+        }
+        self.prepare();
+    }
+
+    /// Has a connection prepared for whoever may come.
+    fn prepare(&mut self) {
+        if self.server.is_joined() && self.links.len() + 1 < self.capacity {
+            self.out.push_back(Output::Prepare);
         }
     }
 
@@ -307,6 +324,7 @@ impl Session {
     fn forget(&mut self, peer: &PeerId) {
         if let Some(place) = self.links.iter().position(|link| link.id() == peer) {
             self.last_number = self.last_number.max(self.links.remove(place).last_number());
+            self.prepare();
         }
     }
 

@@ -18,6 +18,10 @@ pub enum Output {
     Signal(SignalTo<Body>),
     /// Emit `leave`.
     Leave,
+    /// Somebody may come, and then this side offers: an RTCPeerConnection may be made now, with its
+    /// transceivers and its first local description, to be the next that is opened by `offerer`.
+    /// One is enough. A driver that does nothing connects later, and as well.
+    Prepare,
     /// Create an RTCPeerConnection. Transceivers are created now if `offerer`, for the first
     /// [`ConnectionCall::SetLocalDescription`] follows at once; otherwise the tracks are given to
     /// the transceivers of the first remote offer when [`ConnectionCall::SetRemoteDescription`]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{EndReason, Input, Output, SessionEvent, SignalingState, SocketInput};
-use madang_protocol::{ErrorCode, Reply, WireError};
+use madang_protocol::{ErrorCode, LeaveReason, Left, Reply, WireError};
 
 use crate::stage::{JOIN_TIMEOUT, Stage, closed, events};
 
@@ -152,6 +152,25 @@ fn leaving_says_goodbye_and_closes_everything() {
 fn leaving_without_a_socket_needs_no_goodbye() {
     let mut stage = Stage::new(true);
     assert_eq!(stage.tell(Input::Leave), [Output::Event(SessionEvent::Ended(EndReason::Left))]);
+}
+
+#[test]
+fn a_connection_is_prepared_while_there_is_room_for_another() {
+    let mut stage = Stage::joined(true, vec![]);
+    assert_eq!(stage.prepared, 1);
+    stage.enter_other();
+    stage.tell(Input::NetworkChanged);
+    assert_eq!(stage.prepared, 1, "the room is full");
+    let peer = stage.other.peer.clone();
+    stage.socket(SocketInput::PeerLeft(Left { peer, reason: LeaveReason::Left }));
+    assert_eq!(stage.prepared, 2);
+    stage.tell(Input::NetworkChanged);
+    assert_eq!(stage.prepared, 3, "what was prepared is of the network before");
+    stage.socket(SocketInput::Disconnected);
+    stage.tell(Input::NetworkChanged);
+    assert_eq!(stage.prepared, 3);
+    let other = stage.other.clone();
+    assert_eq!(Stage::joined(true, vec![other]).prepared, 0);
 }
 
 #[test]

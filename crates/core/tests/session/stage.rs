@@ -22,6 +22,8 @@ pub(crate) struct Stage {
     pub(crate) own: PeerId,
     pub(crate) other: Peer,
     pub(crate) join: Option<Join>,
+    /// How often a connection was to be prepared; left out of what is returned.
+    pub(crate) prepared: u32,
     heard: u32,
 }
 
@@ -45,7 +47,15 @@ impl Stage {
             name: None,
             dialect: Dialect::Native,
         };
-        Self { session, now: Duration::ZERO, own: PeerId::from_bits([100; 16]), other, join: None, heard: 0 }
+        Self {
+            session,
+            now: Duration::ZERO,
+            own: PeerId::from_bits([100; 16]),
+            other,
+            join: None,
+            prepared: 0,
+            heard: 0,
+        }
     }
 
     /// Started, connected and in the room with those peers.
@@ -76,7 +86,10 @@ impl Stage {
 
     pub(crate) fn tell(&mut self, input: Input) -> Vec<Output> {
         self.session.handle(self.now, input);
-        let out: Vec<_> = std::iter::from_fn(|| self.session.poll()).collect();
+        let mut out: Vec<_> = std::iter::from_fn(|| self.session.poll()).collect();
+        let all = out.len();
+        out.retain(|output| *output != Output::Prepare);
+        self.prepared += u32::try_from(all - out.len()).unwrap();
         for output in &out {
             if let Output::Join(join) = output {
                 self.join = Some(join.clone());

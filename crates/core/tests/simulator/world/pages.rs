@@ -123,6 +123,7 @@ impl World {
         }
         match output {
             Output::Connect(join) => self.connect(page, join),
+            Output::Prepare => {}
             Output::Disconnect => self.disconnect(page),
             Output::Join(join) => {
                 self.pages[page].instance = Some(join.instance);
