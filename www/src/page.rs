@@ -51,7 +51,8 @@ pub(crate) struct Page {
     inputs: Inputs,
     happened: UnboundedReceiver<Input>,
     state: State,
-    frame: Frame,
+    /// What is around the screens, from the first one on.
+    frame: Option<Frame>,
     main: Element,
     screen: Screen,
     early: Early,
@@ -80,7 +81,6 @@ impl Page {
         let language = Language::choose(wanted.iter().map(String::as_str));
         let (sender, happened) = unbounded();
         let inputs = Inputs::new(sender);
-        let frame = Frame::new(&document, &inputs, language)?;
         let main = find(&document.document_element().ok_or(Missing("html"))?, "#main")?;
         let here = window.clone();
         let _listeners = [
@@ -107,7 +107,7 @@ impl Page {
             language,
             inputs,
             happened,
-            frame,
+            frame: None,
             main,
             _listeners,
         })
@@ -211,7 +211,12 @@ impl Page {
     }
 
     fn show(&mut self, view: &View) -> Result<(), Missing> {
-        self.frame.show(view);
+        if self.frame.is_none() {
+            self.frame = Some(Frame::new(&self.document, &self.inputs, self.language)?);
+        }
+        if let Some(frame) = &self.frame {
+            frame.show(view);
+        }
         let mut opened = false;
         match (&view.screen, &self.screen) {
             (view::Screen::Start, Screen::Start { .. })

@@ -108,11 +108,13 @@ static EMBEDDED_SCRIPTS: LazyLock<HeaderValue> =
 fn script_policy(page: &[u8]) -> HeaderValue {
     let mut scripts = String::from("script-src 'self' 'wasm-unsafe-eval'");
     let mut rest = page;
-    while let Some(start) = find(rest, b"<script>") {
-        let inside = &rest[start + b"<script>".len()..];
-        let Some(end) = find(inside, b"</script>") else { break };
-        scripts.push_str(&format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(&inside[..end]))));
-        rest = &inside[end..];
+    while let Some(tag) = find(rest, b"<script") {
+        rest = &rest[tag..];
+        let (Some(start), Some(end)) = (find(rest, b">"), find(rest, b"</script>")) else { break };
+        if let Some(inside) = rest.get(start + 1..end).filter(|inside| !inside.is_empty()) {
+            scripts.push_str(&format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(inside))));
+        }
+        rest = &rest[end..];
     }
     HeaderValue::from_str(&format!("{scripts}; {CONTENT_SECURITY_POLICY}"))
         .unwrap_or(HeaderValue::from_static("default-src 'none'"))

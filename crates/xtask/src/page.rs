@@ -1,8 +1,8 @@
 //! The page's files as the server serves them: every name under `assets/` carries the hash of its content, so
 //! browsers may keep them for good, and `index.html` loads them all at once.
 //!
-//! The wasm, its glue and the glue's imports are preloaded in parallel; a one-line module starts them. The server
-//! allows the page's inline scripts in its Content-Security-Policy by their hashes.
+//! The wasm, its glue and the glue's imports are preloaded in parallel; a line inside the page starts them. The server
+//! allows such scripts in its Content-Security-Policy by their hashes.
 
 use std::path::Path;
 
@@ -52,17 +52,8 @@ impl Page {
                 let url = self.asset(file_name(href), css);
                 Ok(format!("<link rel=\"stylesheet\" href=\"{url}\">"))
             }
-            "script" => {
-                let script = String::from_utf8(read(&path)?).with_context(|| format!("{href} is not UTF-8"))?;
-                Ok(self.script(file_name(href), script, bundle))
-            }
-            "inline" => {
-                let script = String::from_utf8(read(&path)?).with_context(|| format!("{href} is not UTF-8"))?;
-                if script.contains("</") || !href.ends_with(".js") {
-                    bail!("{href} cannot stand inside the page: only a script without \"</\" can");
-                }
-                Ok(format!("<script>{script}</script>"))
-            }
+            "script" => Ok(Self::module(&inside(&path)?, bundle)),
+            "inline" => Ok(format!("<script>{}</script>", inside(&path)?)),
             "icon" => {
                 let url = self.asset(file_name(href), read(&path)?);
                 Ok(format!("<link rel=\"icon\" href=\"{url}\">"))
@@ -97,14 +88,6 @@ impl Page {
 
         let wasm_url = self.asset(&format!("{name}.wasm"), wasm.clone());
         let glue_url = self.asset(&format!("{name}.js"), glue.into_bytes());
-        // The URL is relative to the module, as every import is.
-        let (glue_file, wasm_file) = (file_name(&glue_url), file_name(&wasm_url));
-        let start = format!(
-            "import init from \"./{glue_file}\";\n\
-             await init({{ module_or_path: new URL(\"./{wasm_file}\", import.meta.url) }});\n"
-        );
-        let start_url = self.asset("start.js", start.into_bytes());
-
         let mut tags = vec![
             format!("<link rel=\"preload\" href=\"{wasm_url}\" as=\"fetch\" type=\"application/wasm\" crossorigin>"),
             format!("<link rel=\"modulepreload\" href=\"{glue_url}\">"),
@@ -113,17 +96,20 @@ impl Page {
         for (inside, _) in snippets(bundle).filter(|(inside, _)| inside.ends_with(".js")) {
             tags.push(format!("<link rel=\"modulepreload\" href=\"{ASSETS}/{folder}/{inside}\">"));
         }
-        tags.push(format!("<script type=\"module\" src=\"{start_url}\"></script>"));
+        tags.push(format!(
+            "<script type=\"module\">import init from \"{glue_url}\"; init({{ module_or_path: \"{wasm_url}\" }});</script>"
+        ));
         Ok(tags.join("\n"))
     }
 
-    /// A script that runs beside the program, with its one allowed import.
-    fn script(&mut self, name: &str, mut script: String, bundle: &Files) -> String {
-        if let Some(snippet) = socket_io_snippet(bundle) {
-            script = script.replace(SOCKET_IO, &format!("{ASSETS}/{}/{snippet}", snippet_folder(bundle)));
-        }
-        let url = self.asset(name, script.into_bytes());
-        format!("<script type=\"module\" src=\"{url}\">")
+    /// A module that runs beside the program, with its one allowed import. It stands inside the page, and its
+    /// import is preloaded, so it waits for nothing.
+    fn module(script: &str, bundle: &Files) -> String {
+        let script = match socket_io_snippet(bundle) {
+            Some(snippet) => script.replace(SOCKET_IO, &format!("{ASSETS}/{}/{snippet}", snippet_folder(bundle))),
+            None => script.to_owned(),
+        };
+        format!("<script type=\"module\">{script}")
     }
 
     /// Adds a file under its hashed name and returns its URL.
@@ -162,6 +148,15 @@ fn refuse_relative_urls(href: &str, css: &[u8]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A script that can stand inside the page.
+fn inside(path: &Path) -> Result<String> {
+    let script = String::from_utf8(read(path)?).with_context(|| format!("{} is not UTF-8", path.display()))?;
+    if script.contains("</") {
+        bail!("{} cannot stand inside the page: it has \"</\" in it", path.display());
+    }
+    Ok(script)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -208,9 +203,8 @@ mod tests {
         let (snippet, _) = script(&files, "assets/snippets-");
         let import = snippet.strip_prefix("assets/").unwrap();
         assert!(content.starts_with(&format!("import {{ x }} from './{import}';")), "{content}");
-        let (_, start) = script(&files, "assets/start-");
-        assert!(start.contains(glue.strip_prefix("assets/").unwrap()), "{start}");
-        for name in files.keys().filter(|name| !name.starts_with("assets/start-")) {
+        assert!(tags.contains(&format!("import init from \"/{glue}\"")), "{tags}");
+        for name in files.keys() {
             assert!(tags.contains(&format!("href=\"/{name}\"")), "{name} is not preloaded: {tags}");
         }
     }
@@ -223,7 +217,7 @@ mod tests {
         changed.insert("snippets/lib-1/inline0.js".to_owned(), b"export const x = 2;".to_vec());
         let mut page = Page { files: Files::new() };
         page.program(&changed, "app").unwrap();
-        for start in ["assets/snippets-", "assets/app-", "assets/start-"] {
+        for start in ["assets/snippets-", "assets/app-"] {
             assert_ne!(script(&before, start).0, script(&page.files, start).0);
         }
     }
@@ -234,10 +228,8 @@ mod tests {
         bundle.insert("snippets/lib-1/socket.io.esm.min.js".to_owned(), b"export const io = 1;".to_vec());
         let mut page = Page { files: Files::new() };
         page.program(&bundle, "app").unwrap();
-        let tag = page.script("boot.js", format!("import {{ io }} from \"{SOCKET_IO}\";\n"), &bundle);
-        let (boot, content) = script(&page.files, "assets/boot-");
-        assert_eq!(tag, format!("<script type=\"module\" src=\"/{boot}\">"));
-        let imported = content.split('"').nth(1).unwrap();
+        let tag = Page::module(&format!("import {{ io }} from \"{SOCKET_IO}\";\n"), &bundle);
+        let imported = tag.split('"').nth(3).unwrap();
         assert!(page.files.contains_key(imported.trim_start_matches('/')), "{imported} is not there");
     }
 
