@@ -190,8 +190,7 @@ impl Line {
             }
         };
         let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
-        let mut rtc = PeerConnection::new(&configuration, listener)?;
-        rtc.on_ice_connected(|| clock::mark("madang:ice"));
+        let rtc = PeerConnection::new(&configuration, listener)?;
         if let Some(tracks) = offered {
             for kind in [Kind::Audio, Kind::Video] {
                 rtc.add_transceiver(kind, tracks.track(kind), &tracks.stream);
@@ -333,10 +332,7 @@ fn from_rtc(description: &RtcSessionDescription) -> Result<Description, JsValue>
 fn connection_state(state: RtcPeerConnectionState) -> ConnectionState {
     match state {
         RtcPeerConnectionState::Connecting => ConnectionState::Connecting,
-        RtcPeerConnectionState::Connected => {
-            clock::mark("madang:connected");
-            ConnectionState::Connected
-        }
+        RtcPeerConnectionState::Connected => ConnectionState::Connected,
         RtcPeerConnectionState::Disconnected => ConnectionState::Disconnected,
         RtcPeerConnectionState::Failed => ConnectionState::Failed,
         RtcPeerConnectionState::Closed => ConnectionState::Closed,

@@ -7,11 +7,12 @@ use std::{
     rc::Rc,
 };
 
+use js_sys::{Object, Reflect};
 use madang_core::{
     Output, SocketInput,
     tutorial::{Heard, Say, Tutorial},
 };
-use madang_protocol::{ConnectAuth, DescriptionType, Join, RoomName, message::event, tutorial};
+use madang_protocol::{DescriptionType, Generation, Join, RoomName, Secret, message::event, tutorial};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
@@ -31,8 +32,8 @@ enum Dialect {
     Native {
         /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
         joins: Rc<Cell<u32>>,
-        /// The join that goes along with the connection.
-        carried: Rc<RefCell<Option<Join>>>,
+        /// Of the join that goes along with the connection. No two joins have the same.
+        carried: Cell<Option<Generation>>,
     },
     Tutorial {
         machine: Rc<RefCell<Tutorial>>,
@@ -50,13 +51,12 @@ impl Signaling {
     /// Speaks the native protocol on this socket and reports to `report`.
     pub(crate) fn native(mut socket: Socket, report: impl Fn(SocketInput) + 'static) -> Self {
         let report = listen_to_socket(&mut socket, report);
-        let carried: Rc<RefCell<Option<Join>>> = Rc::default();
         receive(&mut socket, event::JOINED, &report, SocketInput::JoinReply);
         receive(&mut socket, event::PEER_JOINED, &report, SocketInput::PeerJoined);
         receive(&mut socket, event::PEER_LEFT, &report, SocketInput::PeerLeft);
         receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
         receive(&mut socket, event::ERROR, &report, SocketInput::Error);
-        Self { socket, report, dialect: Dialect::Native { joins: Rc::default(), carried } }
+        Self { socket, report, dialect: Dialect::Native { joins: Rc::default(), carried: Cell::default() } }
     }
 
     /// Speaks the tutorial's dialect on this socket and reports to `report`.
@@ -86,13 +86,14 @@ impl Signaling {
 
     /// Connects, and joins with it; says at once that it is, if the page has done that already.
     pub(crate) fn connect(&self, join: &Join) {
-        let auth = match &self.dialect {
-            Dialect::Native { .. } => encode(&ConnectAuth { join }).unwrap_or_default(),
-            Dialect::Tutorial { .. } => JsValue::UNDEFINED,
-        };
+        let auth = Object::new();
+        if let (Dialect::Native { .. }, Some(join)) = (&self.dialect, encode(join)) {
+            // A fresh object takes every property.
+            let _ = Reflect::set(&auth, &"join".into(), &join);
+        }
         self.socket.connect(&auth);
         if let Dialect::Native { carried, .. } = &self.dialect {
-            *carried.borrow_mut() = carried_by(&self.socket);
+            carried.set(carried_by(&self.socket).map(|(.., generation)| generation));
         }
         if self.socket.connected() {
             clock::mark("madang:socket");
@@ -110,8 +111,7 @@ impl Signaling {
     pub(crate) fn say(&self, output: &Output) {
         match (&self.dialect, output) {
             (Dialect::Native { joins, carried }, Output::Join(join)) => {
-                let carried = carried.borrow_mut().take();
-                if carried.as_ref() != Some(join) {
+                if carried.take() != Some(join.generation) {
                     self.join(join, joins);
                 }
             }
@@ -164,9 +164,12 @@ impl Signaling {
     }
 }
 
-/// The join that the socket's `auth` holds.
-pub(crate) fn carried_by(socket: &Socket) -> Option<Join> {
-    serde_wasm_bindgen::from_value(socket.auth()).ok().map(|ConnectAuth { join }| join)
+/// The room, the secret and the generation of the join in the socket's `auth`.
+pub(crate) fn carried_by(socket: &Socket) -> Option<(String, Secret, Generation)> {
+    let join = Reflect::get(&socket.auth(), &"join".into()).ok()?;
+    let field = |name: &str| Reflect::get(&join, &name.into()).ok();
+    let generation = Generation(field("generation")?.as_f64()? as u64);
+    Some((field("room")?.as_string()?, field("secret")?.as_string()?.parse().ok()?, generation))
 }
 
 /// Reports what happens to the socket itself.

@@ -87,8 +87,8 @@ impl Engine {
             None => Socket::new(&server).map_err(|_| Error::Server(server))?,
         };
         // A page that has joined already is the peer that it joined as.
-        let carried = signaling::carried_by(&socket).filter(|join| join.room == options.room);
-        let (kept, instance) = carried.map(|join| (join.secret, join.instance)).unzip();
+        let begun = signaling::carried_by(&socket).filter(|(room, ..)| *room == options.room.as_str());
+        let (kept, instance) = begun.map(|(_, secret, instance)| (secret, instance)).unzip();
         let secret = options.secret.or(kept).or_else(|| secret::of(&options.room)).ok_or(Error::Unsupported)?;
         let seed = secret::seed().ok_or(Error::Unsupported)?;
         let tutorial = (options.dialect == Dialect::Tutorial)
@@ -244,10 +244,8 @@ impl Engine {
         }
         self.spare_wanted.set(false);
         if self.spare.borrow().is_none() {
-            match Spare::new(&self.ice_servers.borrow(), &self.local.tracks()) {
-                Ok(spare) => *self.spare.borrow_mut() = Some(spare),
-                Err(error) => log::debug("madang: no connection could be prepared:", &error),
-            }
+            // Where none can be made, the connection that is needed fails as well, and says so.
+            *self.spare.borrow_mut() = Spare::new(&self.ice_servers.borrow(), &self.local.tracks()).ok();
         }
     }
 

@@ -9,9 +9,8 @@ use js_sys::{Array, Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
-    MediaStream, MediaStreamTrack, RtcIceCandidate, RtcIceConnectionState, RtcPeerConnectionIceEvent,
-    RtcPeerConnectionState, RtcRtpSender, RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit,
-    RtcSessionDescription, RtcTrackEvent,
+    MediaStream, MediaStreamTrack, RtcIceCandidate, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpSender,
+    RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSessionDescription, RtcTrackEvent,
 };
 
 use super::promise;
@@ -75,7 +74,7 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct PeerConnection {
     raw: Raw,
-    listeners: Vec<EventListener>,
+    _listeners: [EventListener; 4],
 }
 
 impl PeerConnection {
@@ -89,7 +88,7 @@ impl PeerConnection {
             let (source, listener) = (raw.clone(), listener.clone());
             EventListener::new(&raw, name, move |event| listener(map(&source, event)))
         };
-        let listeners = vec![
+        let listeners = [
             listen("negotiationneeded", |_, _| Event::NegotiationNeeded),
             listen("connectionstatechange", |raw, _| Event::State(raw.connection_state())),
             listen("icecandidate", |_, event| {
@@ -97,7 +96,7 @@ impl PeerConnection {
             }),
             listen("track", |_, event| Event::Track(event.unchecked_ref::<RtcTrackEvent>().track())),
         ];
-        Ok(Self { raw, listeners })
+        Ok(Self { raw, _listeners: listeners })
     }
 
     /// `setLocalDescription()`; gives the `localDescription` it led to.
@@ -163,21 +162,10 @@ impl PeerConnection {
         all.map(|transceiver| Transceiver(transceiver.unchecked_into()))
             .filter(move |transceiver| transceiver.0.receiver().track().kind() == kind.name())
     }
-
-    /// Calls back when ICE has found a path (`iceconnectionstatechange`).
-    pub(crate) fn on_ice_connected(&mut self, mut listener: impl FnMut() + 'static) {
-        let raw = self.raw.clone();
-        self.listeners.push(EventListener::new(&self.raw, "iceconnectionstatechange", move |_| {
-            if raw.ice_connection_state() == RtcIceConnectionState::Connected {
-                listener();
-            }
-        }));
-    }
 }
 
 impl Drop for PeerConnection {
     fn drop(&mut self) {
-        self.listeners.clear();
         self.raw.close();
     }
 }

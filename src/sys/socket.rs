@@ -5,8 +5,6 @@ use std::cell::Cell;
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
 
-use super::log;
-
 #[wasm_bindgen(module = "/vendor/socket.io-client/socket.io.esm.min.js")]
 extern "C" {
     #[wasm_bindgen(catch)]
@@ -113,14 +111,11 @@ impl Socket {
         let received = kept.slice(0, kept.length());
         kept.set_length(0);
         self.raw.off_any();
-        for event in received.iter().filter_map(|event| event.dyn_into::<Array>().ok()) {
-            for (name, listener) in &self.listeners {
-                if event.get(0) == *name
-                    && let Err(error) =
-                        listener.as_ref().unchecked_ref::<Function>().call1(&JsValue::NULL, &event.get(1))
-                {
-                    log::warn("madang: an event was not taken:", &error);
-                }
+        for event in received.iter().map(|event| Array::from(&event)) {
+            for (_, listener) in self.listeners.iter().filter(|(name, _)| event.get(0) == *name) {
+                let listener: &Function = listener.as_ref().unchecked_ref();
+                // It is ours, and throws nothing.
+                let _ = listener.call1(&JsValue::NULL, &event.get(1));
             }
         }
     }

@@ -19,7 +19,8 @@ use crate::ui;
 use crate::workspace::Workspace;
 
 /// Chosen by measurement (`cargo xtask size`).
-const WASM_OPT: &[&str] = &["-Oz", "--strip-producers"];
+/// The lowest 1024 bytes are the far end of a stack of 1 MiB: whatever gets there is about to overflow it.
+const WASM_OPT: &[&str] = &["-Oz", "--low-memory-unused", "--strip-producers"];
 /// What rustc's wasm32 target and wasm-bindgen use; `wasm-opt` rejects what it is not told of.
 const WASM_FEATURES: &[&str] = &[
     "--enable-bulk-memory",
