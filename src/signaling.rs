@@ -111,9 +111,7 @@ impl Signaling {
     pub(crate) fn say(&self, output: &Output) {
         match (&self.dialect, output) {
             (Dialect::Native { joins, carried }, Output::Join(join)) => {
-                if carried.take() != Some(join.generation) {
-                    self.join(join, joins);
-                }
+                self.join(join, joins, carried.take());
             }
             (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
             (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
@@ -140,7 +138,11 @@ impl Signaling {
         }
     }
 
-    fn join(&self, join: &Join, joins: &Rc<Cell<u32>>) {
+    /// Joins, unless this is the join that the connection carried.
+    fn join(&self, join: &Join, joins: &Rc<Cell<u32>>, carried: Option<Generation>) {
+        if carried == Some(join.generation) {
+            return;
+        }
         let number = joins.get().wrapping_add(1);
         joins.set(number);
         let (joins, report) = (joins.clone(), self.report.clone());
