@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use madang_protocol::{Epoch, ErrorCode, LeaveReason, Left, SignalFrom};
+use madang_protocol::{Epoch, ErrorCode, JoinReply, LeaveReason, Left, Reply, SignalFrom};
+use madang_wire::Socket;
 use serde_json::{Value, json};
 use support::{code, heard_nothing, join, start, start_with};
 
@@ -29,6 +30,27 @@ async fn two_native_peers_find_each_other_and_talk() {
     second.socket.emit("leave", &()).await.unwrap();
     let left: Left = first.socket.expect("peer-left").await.unwrap().arg().unwrap();
     assert_eq!(left, Left { peer: heard.peer, reason: LeaveReason::Left });
+}
+
+#[tokio::test]
+async fn a_join_may_come_with_the_connection() {
+    let server = start().await;
+    let (mut first, alone) = server.native("room", 1).await;
+    let connect = async |join: Value| {
+        let auth = json!({ "join": join }).to_string();
+        let mut socket = Socket::connect_with(server.address, &auth).await.unwrap();
+        let reply: JoinReply = socket.expect("joined").await.unwrap().arg().unwrap();
+        (socket, reply)
+    };
+    let (_second, reply) = connect(json!(join("room", 2))).await;
+    let Reply::Ok(joined) = reply else { panic!("{reply:?}") };
+    assert_eq!(joined.peers[0].peer, alone.peer);
+    assert_eq!(first.peer_joined().await.peer, joined.peer);
+    let (_third, reply) = connect(json!(join("room", 3))).await;
+    assert!(matches!(reply, Reply::Error(error) if error.code == ErrorCode::RoomFull));
+    let (_broken, reply) = connect(json!({ "v": 1, "room": "room" })).await;
+    assert!(matches!(reply, Reply::Error(error) if error.code == ErrorCode::BadMessage));
+    first.heard_nothing().await;
 }
 
 #[tokio::test]
