@@ -5,7 +5,8 @@ use madang_protocol::{RoomName, Secret};
 use crate::sys::{random, storage};
 
 /// The secret that this tab keeps for the room; a new one when there is none. `None` where the
-/// page has no random numbers.
+/// page has no random numbers. `www/boot.js` keeps the same, under the same key, for a page that
+/// joins before this program is there.
 pub(crate) fn of(room: &RoomName) -> Option<Secret> {
     let key = format!("madang:secret:{room}");
     if let Some(kept) = storage::get(&key).and_then(|text| text.parse().ok()) {

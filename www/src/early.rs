@@ -1,5 +1,5 @@
-//! What `boot.js` has started before the program was there: the socket that joins, and the request
-//! for camera and microphone.
+//! What `early.js` and `boot.js` have started before the program was there: the request for camera
+//! and microphone, and the socket that joins.
 
 use js_sys::{Promise, Reflect};
 use madang::RoomOptions;
@@ -25,7 +25,7 @@ pub(crate) struct Early {
 }
 
 impl Early {
-    /// Takes what `boot.js` has left.
+    /// Takes what they have left.
     pub(crate) fn take() -> Self {
         let global = js_sys::global();
         let left = Reflect::get(&global, &"madangEarly".into()).unwrap_or_default();

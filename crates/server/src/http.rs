@@ -163,3 +163,20 @@ fn cors(allowed: &[Origin]) -> CorsLayer {
     let origins = if allowed.contains(&Origin::Any) { AllowOrigin::any() } else { AllowOrigin::list(exactly) };
     CorsLayer::new().allow_origin(origins).allow_methods(Any).allow_headers(Any)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_inside_the_page_are_allowed_by_their_hashes() {
+        let policy = |page: &str| script_policy(page.as_bytes()).to_str().unwrap_or_default().to_owned();
+        let hash = |script: &str| format!("'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script)));
+        let page = "<script>a()</script><script src=\"/x.js\"></script><script type=\"module\">b(1 > 0)</script>";
+        let scripts = format!("script-src 'self' 'wasm-unsafe-eval' {} {}; ", hash("a()"), hash("b(1 > 0)"));
+        assert!(policy(page).starts_with(&scripts), "{}", policy(page));
+        for page in ["", "<script>never ends", "<p>none</p>"] {
+            assert!(policy(page).starts_with("script-src 'self' 'wasm-unsafe-eval'; "), "{}", policy(page));
+        }
+    }
+}

@@ -12,7 +12,8 @@ pub enum Output {
     Connect(Join),
     /// Disconnect the socket for good, or before the next [`Output::Connect`].
     Disconnect,
-    /// Emit `join`, unless this one went along with the connection, and answer with [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
+    /// Emit `join`, unless this one went along with the connection, and answer with
+    /// [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
     Join(Join),
     /// Emit `signal`.
     Signal(SignalTo<Body>),
