@@ -27,6 +27,12 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn socket(this: &FakeServer) -> JsValue;
     #[wasm_bindgen(method)]
+    fn joined_socket(this: &FakeServer, secret: &str) -> JsValue;
+    #[wasm_bindgen(method, getter)]
+    fn joins(this: &FakeServer) -> u32;
+    #[wasm_bindgen(method, getter)]
+    fn signals(this: &FakeServer) -> u32;
+    #[wasm_bindgen(method)]
     fn drop(this: &FakeServer, socket: u32);
     #[wasm_bindgen(method)]
     fn listeners(this: &FakeServer, socket: u32) -> u32;
@@ -96,6 +102,25 @@ async fn shows_frames(stream: &MediaStream) {
 
 fn tracks(stream: &MediaStream) -> Vec<MediaStreamTrack> {
     stream.get_tracks().iter().map(JsCast::unchecked_into).collect()
+}
+
+#[wasm_bindgen_test]
+async fn a_page_that_has_joined_already_is_taken_over() {
+    let server = FakeServer::new(2);
+    let (_first, mut first_events) = open(&server, 1);
+    next(&mut first_events, |event| matches!(event, RoomEvent::Joined { .. }).then_some(())).await;
+    let secret = String::from(Secret::from_bits([2; 16]));
+    let socket = server.joined_socket(&secret);
+    next(&mut first_events, |event| matches!(event, RoomEvent::PeerJoined { .. }).then_some(())).await;
+    while server.signals() < 2 {
+        gloo_timers::future::TimeoutFuture::new(5).await; // the first says what it sends, and offers
+    }
+
+    let second = Room::open(RoomOptions::new("test".parse().unwrap()).socket(socket)).unwrap();
+    let mut events = second.events();
+    connected(&mut events).await;
+    assert_eq!(second.joined().await.unwrap().as_str(), secret, "it is the peer that the page joined as");
+    assert_eq!(server.joins(), 2, "nobody joins twice");
 }
 
 #[wasm_bindgen_test]

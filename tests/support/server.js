@@ -48,7 +48,16 @@ class FakeSocket {
     later(() => this.connected && this.fire(event, copy));
   }
 
+  onAny(listener) {
+    this.any = listener;
+  }
+
+  offAny() {
+    this.any = null;
+  }
+
   fire(event, argument) {
+    this.any?.(event, argument);
     for (const listener of this.listeners.get(event) ?? []) listener(argument);
   }
 }
@@ -61,6 +70,7 @@ export class FakeServer {
   members = new Map();
   sockets = [];
   signals = 0;
+  joins = 0;
 
   constructor(capacity) {
     this.capacity = capacity;
@@ -69,6 +79,17 @@ export class FakeServer {
   socket() {
     const socket = new FakeSocket(this);
     this.sockets.push(socket);
+    return socket;
+  }
+
+  // A socket with which a page has joined before the program was there.
+  joined_socket(secret) {
+    const socket = this.socket();
+    const instance = 7 * 65536;
+    socket.auth = { join: { v: 1, room: "test", secret, instance, generation: instance } };
+    socket.received = [];
+    socket.connect();
+    later(() => socket.onAny((...event) => socket.received.push(event)));
     return socket;
   }
 
@@ -86,6 +107,7 @@ export class FakeServer {
 
   take(socket, event, payload, ack) {
     if (event === "join") {
+      this.joins += 1;
       const { secret, instance, generation, name } = payload;
       const peer = secret; // any id of the right form will do here
       const others = [...this.members.entries()].filter(([id]) => id !== peer);
