@@ -3,6 +3,7 @@
 use anyhow::Result;
 use fantoccini::Client;
 use fantoccini::wd::WebDriverCompatibleCommand;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[derive(Debug)]
@@ -32,14 +33,25 @@ pub(crate) async fn log(client: &Client, kind: &str) -> Result<Value> {
     Ok(client.issue_cmd(Vendor { path: "se/log", body: json!({"type": kind}) }).await?)
 }
 
+/// An error that Firefox has kept.
+#[derive(Debug, Deserialize)]
+pub(crate) struct FirefoxError {
+    pub(crate) text: String,
+    /// The page that made it is no longer shown: it was reloaded, or left for another.
+    pub(crate) unloaded: bool,
+}
+
 /// Firefox: the errors of pages that its console service has kept since the last time.
-pub(crate) async fn firefox_errors(client: &Client) -> Result<Vec<String>> {
+pub(crate) async fn firefox_errors(client: &Client) -> Result<Vec<FirefoxError>> {
     const ERRORS: &str = "const errors = Services.console.getMessageArray().filter((message) =>
             message instanceof Ci.nsIScriptError
             && message.flags === Ci.nsIScriptError.errorFlag
             && message.sourceName.startsWith('http'));
         Services.console.reset();
-        return errors.map(String);";
+        return errors.map((error) => ({
+            text: String(error),
+            unloaded: !WindowGlobalParent.getByInnerWindowId(error.innerWindowID)?.isCurrentGlobal,
+        }));";
     let context = |name: &str| Vendor { path: "moz/context", body: json!({"context": name}) };
     client.issue_cmd(context("chrome")).await?;
     let errors = client.execute(ERRORS, vec![]).await;
