@@ -1,7 +1,7 @@
 // A Madang server in memory, for tests that run in one page: it speaks the native protocol to
 // objects that look like Socket.IO sockets.
 //
-// Everything is delivered in a later task and as a copy, as from a network.
+// Everything is delivered in a later task, in order and as a copy, as from a network.
 
 class FakeSocket {
   connected = false;
@@ -62,7 +62,12 @@ class FakeSocket {
   }
 }
 
-const later = (work) => setTimeout(work, 0);
+// Timers alone do not keep the order: a nested one is held back, and others overtake it.
+const queue = [];
+const later = (work) => {
+  queue.push(work);
+  setTimeout(() => queue.shift()(), 0);
+};
 
 export class FakeServer {
   away = false;

@@ -221,7 +221,7 @@ fn wasm_pack(kit: &Kit, browser: &[&std::ffi::OsStr], extra: &[String]) -> Resul
         wasm_pack.env("PATH", path_with(folder)?);
     }
     // For all tests together, in seconds. The 20 it allows by itself are too few on a busy machine.
-    wasm_pack.env("WASM_BINDGEN_TEST_TIMEOUT", "600");
+    wasm_pack.env("WASM_BINDGEN_TEST_TIMEOUT", "180");
     // Nothing is downloaded behind our back.
     wasm_pack.args(["test", "--headless", "--mode", "no-install"]).args(browser);
     run(wasm_pack.arg(&kit.workspace.root).args(extra))?;
