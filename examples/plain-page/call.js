@@ -7,15 +7,15 @@ const query = new URLSearchParams(location.search);
 const server = query.get("server") ?? "http://127.0.0.1:3000";
 const roomName = query.get("room") ?? "plain-page";
 
-const { default: init, Room } = await import(`${server}/sdk/madang.js`);
-await init();
-
 const element = (id) => document.querySelector(`[data-testid=${id}]`);
 const show = (state, words) => {
   element("call-state").dataset.state = state;
   element("call-state").textContent = words;
 };
 let room;
+
+const { default: init, Room } = await import(`${server}/sdk/madang.js`);
+await init();
 
 element("join").onclick = async () => {
   element("join").disabled = true;
@@ -46,3 +46,6 @@ element("join").onclick = async () => {
 };
 
 element("leave").onclick = () => room.leave();
+
+show("idle", "Not in a call.");
+element("join").disabled = false; // not before: a click would have done nothing

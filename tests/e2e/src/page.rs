@@ -169,9 +169,14 @@ impl Page {
         self.element(testid).await.map(drop)
     }
 
-    /// Clicks what carries this `data-testid`, once it is there.
+    /// Clicks what carries this `data-testid`, once it is there and enabled.
     pub async fn click(&self, testid: &str) -> Result<()> {
-        Ok(self.element(testid).await?.click().await?)
+        let element = self.element(testid).await?;
+        until(&format!("{testid} enabled in {}'s page", self.name()), SOON, async || {
+            Ok(element.is_enabled().await?.then_some(()))
+        })
+        .await?;
+        Ok(element.click().await?)
     }
 
     /// Types, wherever the focus is.
@@ -223,6 +228,15 @@ impl Page {
         })
         .await;
         waited.with_context(|| format!("last seen: {seen:?}"))
+    }
+
+    /// Where the page is, what it says of the call, and its error if it shows one.
+    pub async fn call_state(&self) -> Result<String> {
+        let script = "const of = (id) => document.querySelector(`[data-testid=${id}]`);
+            const state = of('call-state');
+            return [location.href, state?.dataset.state, state?.textContent, of('error')?.dataset.code]
+                .map((part) => part ?? '-').join(' | ');";
+        Ok(self.script(script, vec![]).await?.as_str().unwrap_or_default().to_owned())
     }
 
     /// Waits until the page says that the call is in this state.

@@ -55,6 +55,10 @@ pub async fn scenario(name: &str, story: impl AsyncFnOnce(&Stage) -> Result<()>)
     }
     if outcome.is_err() {
         for page in &pages {
+            stage.note(match page.call_state().await {
+                Ok(state) => format!("{}: {state}", page.name()),
+                Err(error) => format!("{}: {error:#}", page.name()),
+            });
             stage.screenshot(page).await;
         }
     }
