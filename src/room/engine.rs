@@ -202,6 +202,15 @@ impl Engine {
         }
         self.working.set(false);
         self.set_timer();
+        // Last: a page that shows something is busy, and peers wait for what was to be said.
+        self.events.deliver();
+    }
+
+    fn emit(&self, event: RoomEvent) {
+        self.events.keep(event);
+        if !self.working.get() {
+            self.events.deliver();
+        }
     }
 
     fn take(&self, work: Work) {
@@ -266,11 +275,11 @@ impl Engine {
                     MediaProblemKind::Ended => String::new(),
                     _ => self.refusal.borrow().clone(),
                 };
-                self.events.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
+                self.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
             }
             MediaOutput::Sending { microphone, camera } => {
                 self.session.borrow_mut().handle(clock::now(), Input::Media { microphone, camera });
-                self.events.emit(RoomEvent::LocalMedia { microphone, camera });
+                self.emit(RoomEvent::LocalMedia { microphone, camera });
             }
         }
     }
@@ -284,7 +293,7 @@ impl Engine {
         if let Some(spare) = &*self.spare.borrow() {
             spare.replace_tracks(&tracks);
         }
-        self.events.emit(RoomEvent::LocalStream(tracks.stream));
+        self.emit(RoomEvent::LocalStream(tracks.stream));
     }
 
     fn perform(&self, output: Output) {
@@ -356,7 +365,7 @@ impl Engine {
             remote.retain(|(of, _)| *of != peer);
             remote.push((peer.clone(), Clone::clone(&stream)));
         }
-        self.events.emit(RoomEvent::PeerStream { peer, stream });
+        self.emit(RoomEvent::PeerStream { peer, stream });
     }
 
     fn tell(&self, event: SessionEvent) {
@@ -385,7 +394,7 @@ impl Engine {
                 RoomEvent::Ended(reason)
             }
         };
-        self.events.emit(event);
+        self.emit(event);
     }
 
     /// Uses these `iceServers` for connections to come.

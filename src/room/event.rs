@@ -107,62 +107,56 @@ impl Stream for RoomEvents {
 }
 
 /// Where a room's events go.
-#[derive(Debug)]
-pub(crate) struct Events(RefCell<Listening>);
-
-#[derive(Debug)]
-enum Listening {
-    /// Nobody has asked yet: kept for the first who does.
-    Nobody(Vec<RoomEvent>),
-    Somebody(Vec<UnboundedSender<RoomEvent>>),
-    Over,
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    /// Not delivered yet. Until somebody asks for the first time, that is everything.
+    kept: RefCell<Vec<RoomEvent>>,
+    listening: RefCell<Listening>,
 }
 
-impl Default for Events {
-    fn default() -> Self {
-        Self(RefCell::new(Listening::Nobody(Vec::new())))
-    }
+#[derive(Debug, Default)]
+enum Listening {
+    #[default]
+    Nobody,
+    Somebody(Vec<UnboundedSender<RoomEvent>>),
+    Over,
 }
 
 impl Events {
     /// A new stream.
     pub(crate) fn subscribe(&self) -> RoomEvents {
         let (sender, receiver) = unbounded();
-        let mut listening = self.0.borrow_mut();
+        let mut listening = self.listening.borrow_mut();
         match &mut *listening {
-            Listening::Nobody(kept) => {
-                let over = matches!(kept.last(), Some(RoomEvent::Ended(_)));
-                for event in kept.drain(..) {
-                    deliver(&sender, event);
-                }
-                *listening = if over { Listening::Over } else { Listening::Somebody(vec![sender]) };
-            }
+            Listening::Nobody => *listening = Listening::Somebody(vec![sender]),
             Listening::Somebody(senders) => senders.push(sender),
             Listening::Over => {}
         }
+        drop(listening);
+        self.deliver();
         RoomEvents(receiver)
     }
 
-    /// Tells everybody.
-    pub(crate) fn emit(&self, event: RoomEvent) {
-        let mut listening = self.0.borrow_mut();
-        match &mut *listening {
-            Listening::Nobody(kept) => kept.push(event),
-            Listening::Somebody(senders) => {
-                senders.retain(|sender| !sender.is_closed());
-                for sender in senders.iter() {
-                    deliver(sender, event.clone());
-                }
-                if matches!(event, RoomEvent::Ended(_)) {
-                    *listening = Listening::Over;
-                }
+    /// Keeps an event to be delivered.
+    pub(crate) fn keep(&self, event: RoomEvent) {
+        self.kept.borrow_mut().push(event);
+    }
+
+    /// Tells everybody what is kept.
+    pub(crate) fn deliver(&self) {
+        let mut listening = self.listening.borrow_mut();
+        let Listening::Somebody(senders) = &mut *listening else { return };
+        senders.retain(|sender| !sender.is_closed());
+        let mut over = false;
+        for event in self.kept.take() {
+            over = matches!(event, RoomEvent::Ended(_));
+            for sender in senders.iter() {
+                // An unbounded channel refuses only when its receiver is gone, which is its choice.
+                let _ = sender.unbounded_send(event.clone());
             }
-            Listening::Over => {}
+        }
+        if over {
+            *listening = Listening::Over;
         }
     }
-}
-
-fn deliver(sender: &UnboundedSender<RoomEvent>, event: RoomEvent) {
-    // An unbounded channel refuses only when its receiver is gone, which is its receiver's choice.
-    let _ = sender.unbounded_send(event);
 }
