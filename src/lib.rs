@@ -38,6 +38,10 @@ mod room;
 mod signaling;
 mod sys;
 
+#[cfg(all(feature = "allocator", target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 pub use madang_core::{
     EndReason, PeerState, SignalingState,
     media::{Device, MediaProblemKind},

@@ -5,15 +5,16 @@
 //! brought. Tracks come and go by `replaceTrack`, without negotiation.
 //!
 //! A [`Spare`] is made before there is a peer: with its offer and candidates at hand, whoever
-//! comes is offered it at once.
+//! comes is offered it at once, and with a rehearsed answer the camera's pictures can leave as soon
+//! as there is a way.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    rc::Rc,
+    rc::{Rc, Weak},
 };
 
 use madang_core::{
-    ConnectionInput, ConnectionState,
+    ConnectionInput, ConnectionState, rehearsal,
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{Candidate, ConnectionId, Description, DescriptionType, IceServer, PeerId};
@@ -73,7 +74,7 @@ pub(crate) struct Spare(Line);
 
 /// An RTCPeerConnection with its listeners, and where they report to.
 struct Line {
-    rtc: PeerConnection,
+    rtc: Rc<PeerConnection>,
     remote: MediaStream,
     outlet: Rc<Outlet>,
 }
@@ -121,6 +122,17 @@ impl Outlet {
         });
         self.hand_over();
         kept
+    }
+
+    /// The peer's part is played by nobody until there is one: what encodes and sends is made now.
+    /// A browser that refuses does without.
+    fn rehearse(&self, rtc: &Weak<PeerConnection>) {
+        let kept = self.offer.borrow();
+        if let Some(KeptOffer { description: Some(ConnectionInput::LocalDescriptionSet(offer)), .. }) = &*kept
+            && let Some(rtc) = rtc.upgrade()
+        {
+            rtc.set_remote_description(RtcSdpType::Pranswer, &rehearsal::answer(&offer.sdp), |_| ());
+        }
     }
 
     fn hand_over(&self) {
@@ -190,7 +202,7 @@ impl Line {
             }
         };
         let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
-        let rtc = PeerConnection::new(&configuration, listener)?;
+        let rtc = Rc::new(PeerConnection::new(&configuration, listener)?);
         if let Some(tracks) = offered {
             for kind in [Kind::Audio, Kind::Video] {
                 rtc.add_transceiver(kind, tracks.track(kind), &tracks.stream);
@@ -203,11 +215,12 @@ impl Line {
     fn describe(&self) {
         let done = self.done(Operation::SetLocalDescription);
         let (outlet, remote) = (Rc::downgrade(&self.outlet), Clone::clone(&self.remote));
+        let rtc = Rc::downgrade(&self.rtc);
         self.rtc.set_local_description(move |result| {
             done(result.and_then(|description| from_rtc(&description).map(ConnectionInput::LocalDescriptionSet)));
-            if let Some(outlet) = outlet.upgrade()
-                && outlet.unanswered.take()
-            {
+            let Some(outlet) = outlet.upgrade() else { return };
+            outlet.rehearse(&rtc);
+            if outlet.unanswered.take() {
                 outlet.report(Report::Remote(remote));
             }
         });
@@ -269,7 +282,8 @@ impl Connection {
                 let done = self.line.done(Operation::SetRemoteDescription);
                 let this = Rc::downgrade(self);
                 let offer = description.kind == DescriptionType::Offer;
-                self.line.rtc.set_remote_description(&description, move |result| {
+                let kind = if offer { RtcSdpType::Offer } else { RtcSdpType::Answer };
+                self.line.rtc.set_remote_description(kind, &description.sdp, move |result| {
                     let Some(this) = this.upgrade() else { return };
                     if result.is_ok() {
                         if offer {

@@ -10,6 +10,7 @@ pub mod media;
 pub mod mutation;
 mod negotiation;
 mod random;
+pub mod rehearsal;
 pub mod session;
 pub mod tutorial;
 
