@@ -145,18 +145,25 @@ impl Events {
     /// Tells everybody what is kept.
     pub(crate) fn deliver(&self) {
         let mut listening = self.listening.borrow_mut();
-        let Listening::Somebody(senders) = &mut *listening else { return };
-        senders.retain(|sender| !sender.is_closed());
-        let mut over = false;
+        let senders = match &mut *listening {
+            Listening::Nobody => return,
+            Listening::Somebody(senders) => std::mem::take(senders),
+            // Nothing follows the end.
+            Listening::Over => Vec::new(),
+        };
+        let mut senders: Vec<_> = senders.into_iter().filter(|sender| !sender.is_closed()).collect();
         for event in self.kept.take() {
-            over = matches!(event, RoomEvent::Ended(_));
-            for sender in senders.iter() {
+            for sender in &senders {
                 // An unbounded channel refuses only when its receiver is gone, which is its choice.
                 let _ = sender.unbounded_send(event.clone());
             }
+            if matches!(event, RoomEvent::Ended(_)) {
+                senders.clear();
+                *listening = Listening::Over;
+            }
         }
-        if over {
-            *listening = Listening::Over;
+        if let Listening::Somebody(listening) = &mut *listening {
+            *listening = senders;
         }
     }
 }
