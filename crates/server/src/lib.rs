@@ -19,10 +19,12 @@
 mod assets;
 mod client;
 pub mod config;
+pub mod credentials;
 mod endpoint;
 mod http;
 pub mod limits;
 pub mod payload;
+pub mod relay;
 pub mod room;
 mod say;
 mod serve;
