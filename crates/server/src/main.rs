@@ -21,11 +21,7 @@ async fn main() -> ExitCode {
 async fn run(config: Config) -> Result<(), String> {
     let filter: Targets = config.log.parse().map_err(|error| format!("--log {}: {error}", config.log))?;
     tracing_subscriber::registry().with(filter).with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).init();
-    if let Some(www) = &config.www
-        && !www.join("index.html").is_file()
-    {
-        return Err(format!("--www {}: there is no index.html in this folder", www.display()));
-    }
+    config.check()?;
     // Each person needs a connection, and systems begin with few.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the limit of open connections stays as it is");
@@ -33,7 +29,7 @@ async fn run(config: Config) -> Result<(), String> {
     let stop = stop_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let listen = config.listen;
     let server = Server::bind(config).await.map_err(|error| cannot_listen(listen, &error))?;
-    println!("Madang is listening on http://{}", server.local_addr());
+    println!("Madang is listening on {}", server.url());
     server.serve(stop).await;
     Ok(())
 }
@@ -43,6 +39,8 @@ fn cannot_listen(address: std::net::SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::AddrInUse => "; another program has this port: choose another with --listen ADDR:PORT",
         io::ErrorKind::AddrNotAvailable => "; this machine does not have this address",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need more rights",
+        // Flags or files, not the address.
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => return error.to_string(),
         _ => "",
     };
     format!("cannot listen on {address}: {error}{hint}")
