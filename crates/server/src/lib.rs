@@ -18,6 +18,7 @@
 //! ```
 
 mod assets;
+pub mod check;
 mod client;
 pub mod config;
 mod connection;

@@ -1,21 +1,61 @@
-//! `madang-server`: flags in, one line out, and serving until Ctrl-C or SIGTERM.
+//! `madang-server`: flags in, one line out, and serving until Ctrl-C or SIGTERM; or a check of one
+//! that serves.
 
 use std::{future::Future, io, process::ExitCode};
 
-use clap::Parser;
-use madang_server::{Config, Server};
+use clap::{Parser, Subcommand};
+use madang_server::{
+    Config, Server,
+    check::{self, Place},
+};
 use tokio::signal;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
+#[derive(Debug, Parser)]
+#[command(name = "madang-server", version, about, after_help = madang_server::config::AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Say whether a running server can be reached by UDP, TCP and TLS, and if not, what to open
+    Check {
+        /// The server's address, as in https://call.example.org. Without it: where a server with the same
+        /// flags and environment is
+        url: Option<Place>,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Config::parse()).await {
+    let Arguments { config, task } = Arguments::parse();
+    let done = match task {
+        None => run(config).await,
+        Some(Task::Check { url }) => return check(&url.unwrap_or_else(|| Place::of(&config))).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("madang-server: {problem}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn check(place: &Place) -> ExitCode {
+    println!("Checking {place}");
+    let well = check::check(place, |finding| {
+        let (mark, words) = match &finding.result {
+            Ok(words) => ("ok  ", words),
+            Err(words) => ("FAIL", words),
+        };
+        println!("{mark}  {:<18}{words}", finding.way);
+    });
+    if well.await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(config: Config) -> Result<(), String> {

@@ -149,6 +149,7 @@ impl Server {
         if tokio::time::timeout(limits::STOP_WITHIN, end).await.is_err() {
             tracing::info!("some connections were still open");
         }
+        // Last: calls go on through the relay until everything else has ended.
         drop(serving);
     }
 }
