@@ -62,9 +62,8 @@ impl Server {
                     Some(secret) => secret.bytes().to_vec(),
                     None => random()?,
                 };
-                let realm = config.ice.public_name.as_ref().map_or("madang", |name| name.name()).to_owned();
                 let (quotas, credential_lifetime) = (config.ice.quotas, config.ice.credential_lifetime);
-                let relay = Relay::new(Options { secret, realm, mode, quotas, credential_lifetime })?;
+                let relay = Relay::new(Options { mode, quotas, credential_lifetime, ..Options::closed(secret) })?;
                 let serving = relay.serve_udp(udp)?;
                 Some((relay, serving))
             }

@@ -158,8 +158,16 @@ impl Ice {
             }
         }
         let ports = self.relay_ports.clone().map_or(RELAY_PORTS, |Ports(ports)| ports);
-        Ok(Mode::Open { ports, public, bind, allow: self.relay_allow.clone() })
+        Ok(Mode::Open { ports, public, bind, own: own_addresses(), allow: self.relay_allow.clone() })
     }
+}
+
+/// This machine's, which a relay must not lead to.
+fn own_addresses() -> Vec<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().inspect_err(|error| {
+        tracing::warn!(%error, "this machine's addresses are not known, so the relay denies only those it listens on");
+    });
+    interfaces.unwrap_or_default().iter().map(if_addrs::Interface::ip).collect()
 }
 
 /// `A-B`.
@@ -251,8 +259,13 @@ mod tests {
             ice.public_ip = vec![public];
             ice.relay_ports = "50000-50999".parse().ok();
         };
-        let mode = Mode::Open { ports: 50_000..=50_999, public: vec![public], bind: Vec::new(), allow: Vec::new() };
-        assert_eq!(ice(open), Ok(Some(mode)));
+        match ice(open) {
+            Ok(Some(Mode::Open { ports, public: to, bind, own, allow })) => {
+                assert_eq!((ports, to, bind, allow), (50_000..=50_999, vec![public], Vec::new(), Vec::new()));
+                assert!(own.contains(&[127, 0, 0, 1].into()), "{own:?}");
+            }
+            other => panic!("{other:?}"),
+        }
         let here = Ice { relay: Some(RelayMode::Open), ..Ice::default() }.mode((public, 443).into());
         assert!(matches!(here, Ok(Some(Mode::Open { public: to, bind, .. })) if to == [public] && bind == to));
     }
