@@ -14,6 +14,7 @@ pub mod rehearsal;
 pub mod session;
 pub mod tutorial;
 
+pub use link::Route;
 pub use session::{
     ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent, SignalingState,
     SocketInput, Time,
