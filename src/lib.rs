@@ -43,7 +43,7 @@ mod sys;
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 pub use madang_core::{
-    EndReason, PeerState, SignalingState,
+    EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 pub use madang_protocol::{
@@ -52,5 +52,6 @@ pub use madang_protocol::{
 
 pub use self::{
     error::Error,
+    peer::IceTransportPolicy,
     room::{MediaProblem, Room, RoomEvent, RoomEvents, RoomOptions},
 };

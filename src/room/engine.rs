@@ -27,7 +27,7 @@ use super::{MediaProblem, RoomEvent, RoomOptions, event::Events, secret};
 use crate::{
     Error,
     media::{Acquired, Constraints, LocalMedia},
-    peer::{Connection, Report, Spare},
+    peer::{Configuration, Connection, Report, Spare},
     signaling::{self, Signaling},
     sys::{clock, log, page::PageListeners, socket::Socket},
 };
@@ -63,7 +63,7 @@ pub(crate) struct Engine {
     spare: RefCell<Option<Spare>>,
     spare_wanted: Cell<bool>,
     remote: RefCell<Vec<(PeerId, MediaStream)>>,
-    ice_servers: RefCell<Vec<IceServer>>,
+    configuration: RefCell<Configuration>,
     /// When the session wants to be woken, and what will do it.
     timer: RefCell<Option<(Time, Timeout)>>,
     page: RefCell<Option<PageListeners>>,
@@ -116,7 +116,7 @@ impl Engine {
             spare: RefCell::default(),
             spare_wanted: Cell::default(),
             remote: RefCell::default(),
-            ice_servers: RefCell::default(),
+            configuration: RefCell::new(Configuration::new(options.ice_transport_policy)),
             timer: RefCell::default(),
             page: RefCell::default(),
             events: Events::default(),
@@ -254,7 +254,7 @@ impl Engine {
         self.spare_wanted.set(false);
         if self.spare.borrow().is_none() {
             // Where none can be made, the connection that is needed fails as well, and says so.
-            *self.spare.borrow_mut() = Spare::new(&self.ice_servers.borrow(), &self.local.tracks()).ok();
+            *self.spare.borrow_mut() = Spare::new(&self.configuration.borrow(), &self.local.tracks()).ok();
         }
     }
 
@@ -300,7 +300,9 @@ impl Engine {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Join(_) | Output::Signal(_) | Output::Leave => self.signaling(|signaling| signaling.say(&output)),
+            Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave => {
+                self.signaling(|signaling| signaling.say(&output))
+            }
             Output::Prepare => self.spare_wanted.set(true),
             Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),
             Output::Close { peer, connection } => {
@@ -332,9 +334,9 @@ impl Engine {
             self.connections.borrow_mut().push(Rc::new(spare.open(peer, id, report)));
             return;
         }
-        let servers = self.ice_servers.borrow().clone();
+        let configuration = self.configuration.borrow().clone();
         let tracks = offerer.then(|| self.local.tracks());
-        match Connection::open(peer.clone(), id, tracks.as_ref(), &servers, report) {
+        match Connection::open(peer.clone(), id, tracks.as_ref(), &configuration, report) {
             Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
             Err(error) => {
                 log::warn("madang: this browser cannot open an RTCPeerConnection:", &error);
@@ -383,6 +385,7 @@ impl Engine {
             SessionEvent::Signaling(state) => RoomEvent::Signaling(state),
             SessionEvent::PeerJoined { peer, name, dialect } => RoomEvent::PeerJoined { peer, name, dialect },
             SessionEvent::PeerState { peer, state } => RoomEvent::PeerState { peer, state },
+            SessionEvent::PeerRoute { peer, route } => RoomEvent::PeerRoute { peer, route },
             SessionEvent::PeerMedia { peer, microphone, camera } => RoomEvent::PeerMedia { peer, microphone, camera },
             SessionEvent::PeerLeft { peer, reason } => {
                 self.remote.borrow_mut().retain(|(of, _)| *of != peer);
@@ -397,11 +400,18 @@ impl Engine {
         self.emit(event);
     }
 
-    /// Uses these `iceServers` for connections to come.
-    fn serve_ice(&self, servers: Vec<IceServer>) {
-        if self.ice_servers.replace(servers) != *self.ice_servers.borrow() {
-            self.spare.take();
+    /// Uses these `iceServers` for connections to come, and for ICE restarts of those there are.
+    fn serve_ice(&self, ice_servers: Vec<IceServer>) {
+        let before = self.configuration.borrow().clone();
+        let configuration = Configuration { ice_servers, ..before.clone() };
+        if configuration == before {
+            return;
         }
+        self.spare.take();
+        for connection in self.connections.borrow().iter() {
+            connection.configure(&configuration);
+        }
+        self.configuration.replace(configuration);
     }
 
     /// Releases everything; the session has closed its connections already.

@@ -9,7 +9,7 @@ use std::{
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_core::Stream;
 use madang_core::{
-    EndReason, PeerState, SignalingState,
+    EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 use madang_protocol::{Dialect, DisplayName, LeaveReason, PeerId};
@@ -62,6 +62,13 @@ pub enum RoomEvent {
         peer: PeerId,
         /// Their tracks.
         stream: MediaStream,
+    },
+    /// The route to a peer became known, or is another one.
+    PeerRoute {
+        /// Who.
+        peer: PeerId,
+        /// The route, as `getStats()` shows it.
+        route: Route,
     },
     /// A peer said what it sends.
     PeerMedia {

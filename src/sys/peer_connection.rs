@@ -14,7 +14,7 @@ use web_sys::{
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::promise;
+use super::{promise, stats::SelectedPair};
 
 #[wasm_bindgen]
 extern "C" {
@@ -29,6 +29,8 @@ extern "C" {
     fn set_local_description_to(this: &Raw, description: &JsValue) -> Promise;
     #[wasm_bindgen(method, js_name = addIceCandidate)]
     fn add_ice_candidate_init(this: &Raw, candidate: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = setConfiguration)]
+    fn set_configuration_to(this: &Raw, configuration: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = restartIce)]
     fn restart(this: &Raw) -> Result<(), JsValue>;
 
@@ -137,6 +139,21 @@ impl PeerConnection {
             Ok(init) => promise::settled(&self.raw.add_ice_candidate_init(&init), |result| done(result.map(drop))),
             Err(error) => done(Err(error)),
         }
+    }
+
+    /// `setConfiguration(configuration)`.
+    pub(crate) fn configure(&self, configuration: &impl Serialize) -> Result<(), JsValue> {
+        self.raw.set_configuration_to(&to_js(configuration)?)
+    }
+
+    /// `getStats()`; gives the selected pair, once there is one.
+    pub(crate) fn selected_pair(&self, done: impl FnOnce(SelectedPair) + 'static) {
+        promise::settled(&self.raw.get_stats(), |report| {
+            // A closed connection has none.
+            if let Some(pair) = report.ok().and_then(|report| SelectedPair::of(&report)) {
+                done(pair);
+            }
+        });
     }
 
     /// `restartIce()`.

@@ -23,8 +23,6 @@ const PROVEN: Duration = Duration::from_secs(10);
 /// The least time between two joins on one socket.
 const REJOIN_SPACING: Duration = Duration::from_secs(1);
 
-/// The part of the credentials' time after which fresh ones are asked for.
-const RENEWED_AFTER: f32 = 0.5;
 /// The least time between two such questions.
 const LEAST_RENEWAL: Duration = Duration::from_secs(15);
 
@@ -140,11 +138,10 @@ impl Server {
         self.state = State::Joined { since: now, again: None };
     }
 
-    /// The credentials in `iceServers` are good for this many seconds. Fresh ones are asked for
-    /// well before, because whoever restarts ICE at the end of their time needs good ones.
+    /// The credentials in `iceServers` are good for this many seconds. Fresh ones are asked for at
+    /// half time: whoever restarts ICE near the end needs good ones.
     pub(crate) fn credentials(&mut self, now: Time, expires: Option<u64>) {
-        self.renewal =
-            expires.map(|seconds| now + Duration::from_secs(seconds).mul_f32(RENEWED_AFTER).max(LEAST_RENEWAL));
+        self.renewal = expires.map(|seconds| now + (Duration::from_secs(seconds) / 2).max(LEAST_RENEWAL));
     }
 
     /// Joins again soon, on the same socket, to start a new epoch.
