@@ -6,7 +6,7 @@ use std::{future::Future, io, process::ExitCode};
 use clap::{Parser, Subcommand};
 use madang_server::{
     Config, Server,
-    check::{self, Place},
+    check::{self, Place, Verdict},
 };
 use tokio::signal;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -49,11 +49,12 @@ async fn main() -> ExitCode {
 async fn check(place: &Place) -> ExitCode {
     println!("Checking {place}");
     let well = check::check(place, |finding| {
-        let (mark, words) = match &finding.result {
-            Ok(words) => ("ok  ", words),
-            Err(words) => ("FAIL", words),
+        let mark = match finding.verdict {
+            Verdict::Works => "ok",
+            Verdict::Absent => "-",
+            Verdict::Fails => "FAIL",
         };
-        println!("{mark}  {:<18}{words}", finding.way);
+        println!("{mark:<6}{:<18}{}", finding.way, finding.words);
     });
     if well.await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -66,7 +66,7 @@ fn a_running_server_can_be_checked() {
         let stdout = String::from_utf8(stdout).unwrap();
         assert!(!status.success(), "nobody vouches for this certificate");
         assert!(stdout.starts_with(&format!("Checking {url}\n")), "{stdout}");
-        assert!(stdout.contains("ok    TURN over UDP") && stdout.contains("FAIL  TURN over TLS"), "{stdout}");
+        assert!(stdout.contains("\nok    TURN over UDP ") && stdout.contains("\nFAIL  TURN over TLS "), "{stdout}");
     }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());

@@ -1,5 +1,4 @@
 //! The certificate: read, changed while people are connected, and websockets over it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
