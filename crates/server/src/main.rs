@@ -60,7 +60,9 @@ async fn check(place: &Place) -> ExitCode {
 }
 
 async fn run(config: Config) -> Result<(), String> {
-    let filter: Targets = config.log.parse().map_err(|error| format!("--log {}: {error}", config.log))?;
+    // A stranger's malformed datagram is no event. Whoever wants to see each can name it in --log.
+    let filter: Targets =
+        format!("stun_types=off,{}", config.log).parse().map_err(|error| format!("--log {}: {error}", config.log))?;
     tracing_subscriber::registry().with(filter).with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).init();
     config.check()?;
     // Each person needs a connection, and systems begin with few.
