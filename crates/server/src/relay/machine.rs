@@ -55,6 +55,9 @@ use madang_protocol::{PeerId, RoomName};
 /// Allocations that are ended in one step, at most: others wait for the machine.
 const ENDED_AT_ONCE: usize = 64;
 
+/// Entries of the clock that may be of no use any more, beside as many as there are allocations.
+const TIMERS_KEPT: usize = 1_024;
+
 /// Ports that are tried for one allocation, at most: others wait for the machine.
 const OPENED_AT_ONCE: usize = 64;
 
@@ -163,7 +166,7 @@ impl Machine {
 
     /// Takes one datagram that came to the socket of an allocation (open relay).
     pub fn receive_outside(&mut self, now: Now, id: Id, peer: SocketAddr, data: &[u8], sink: &mut impl Sink) {
-        if !self.allocations.get(id.slot).is_some_and(|allocation| allocation.serial == id.serial) {
+        if self.allocations.get(id.slot).is_none_or(|allocation| allocation.serial != id.serial) {
             return self.counters.drop(Dropped::NoAllocation);
         }
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -261,6 +264,14 @@ impl Machine {
         self.census.remove(&allocation.holder, allocation.flow.subscriber(), slot);
         if matches!(self.reach, Reach::Open { .. }) {
             sink.close(Id { slot, serial: allocation.serial });
+        }
+        // What ends early leaves an entry with the clock, and some may come and go very often.
+        if self.timers.len() > 2 * self.allocations.len() + TIMERS_KEPT {
+            let counts = |Reverse((due, id)): &Reverse<(Duration, Id)>| {
+                let allocation = self.allocations.get(id.slot);
+                allocation.is_some_and(|allocation| allocation.serial == id.serial && allocation.looked_at == *due)
+            };
+            self.timers.retain(counts);
         }
     }
 

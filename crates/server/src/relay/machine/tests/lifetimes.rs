@@ -105,3 +105,28 @@ fn many_that_end_at_once_do_not_hold_up_the_others() {
     world.passes(Duration::ZERO);
     assert_eq!((world.machine.allocations(), world.machine.next_tick()), (0, None));
 }
+
+#[test]
+fn those_that_come_and_go_leave_nothing_behind() {
+    let mut world = World::closed();
+    let (mut stays, _) = world.ready("198.51.100.7:4999", "room", 1);
+    for round in 0..20_000u32 {
+        let at = format!("198.51.100.7:{}", 5_000 + round % 50_000);
+        let (mut client, _) = world.ready(&at, &format!("room {}", round % 7), 2);
+        assert_eq!(client.refresh(&mut world, 3_600).code, 0);
+        match round % 3 {
+            0 => assert_eq!(client.refresh(&mut world, 0).code, 0),
+            1 => world.machine.closed(&client.flow, &mut world.said),
+            _ => {
+                let now = world.now();
+                world.machine.revoke(now, &room(&format!("room {}", round % 7)), &peer(2), &mut world.said);
+            }
+        }
+        world.passes(Duration::from_millis(20));
+    }
+    assert_eq!(stays.refresh(&mut world, 0).code, 0, "it was refreshed by nobody, and its time was not over");
+    let machine = &world.machine;
+    assert!(machine.allocations.is_empty() && machine.by_flow.is_empty() && machine.by_relayed.is_empty());
+    assert!(machine.census.is_empty() && machine.timers.len() <= TIMERS_KEPT, "{} timers", machine.timers.len());
+    assert_eq!(world.said.frames.len(), 0);
+}
