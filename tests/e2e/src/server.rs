@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use anyhow::{Result, ensure};
 
+use crate::place::Place;
 use crate::process::Process;
 use crate::programs;
 
@@ -16,6 +17,7 @@ pub struct Server(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     process: RefCell<Option<Process>>,
+    place: Place,
     host: String,
     port: Cell<u16>,
     flags: Vec<String>,
@@ -46,10 +48,16 @@ impl Server {
 
     /// Starts a server on an address of this machine.
     pub async fn start_on(host: &str, flags: &[&str]) -> Result<Self> {
+        Self::start_at(&Place::default(), host, 0, flags).await
+    }
+
+    /// Starts a server in a place, on an address and port of it. Port 0 is a free one.
+    pub async fn start_at(place: &Place, host: &str, port: u16, flags: &[&str]) -> Result<Self> {
         let server = Self(Rc::new(Inner {
             process: RefCell::default(),
+            place: place.clone(),
             host: host.to_owned(),
-            port: Cell::new(0),
+            port: Cell::new(port),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             rooms: Cell::new(0),
         }));
@@ -60,10 +68,13 @@ impl Server {
     /// Starts it again, on the same address, after [`Server::stop`].
     pub async fn launch(&self) -> Result<()> {
         let listen = format!("{}:{}", self.0.host, self.port());
-        let mut process = Process::start("madang-server", &programs::server()?, |command| {
+        let mut process = Process::start_at(&self.0.place, "madang-server", &programs::server()?, |command| {
             command.args(["--listen", &listen]).args(&self.0.flags);
         })?;
-        let port = |line: &str| line.strip_prefix("Madang is listening on http://")?.rsplit_once(':')?.1.parse().ok();
+        let port = |line: &str| {
+            let (_, address) = line.strip_prefix("Madang is listening on ")?.split_once("://")?;
+            address.rsplit_once(':')?.1.parse().ok()
+        };
         self.0.port.set(process.line(port).await?);
         self.0.process.replace(Some(process));
         Ok(())
@@ -79,7 +90,8 @@ impl Server {
 
     /// Its origin, as a browser names it.
     pub fn origin(&self) -> String {
-        format!("http://{}:{}", self.0.host, self.port())
+        let scheme = if self.0.flags.iter().any(|flag| flag.starts_with("--tls-")) { "https" } else { "http" };
+        format!("{scheme}://{}:{}", self.0.host, self.port())
     }
 
     /// Its port.

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::browser::Setup;
 use crate::page::{Page, in_a_call};
+use crate::place::Place;
 use crate::programs;
 use crate::server::{Room, Server};
 
@@ -84,7 +85,12 @@ impl Stage {
 
     /// Starts a server on an address of this machine.
     pub async fn server_on(&self, host: &str, flags: &[&str]) -> Result<Server> {
-        let server = Server::start_on(host, flags).await?;
+        self.server_at(&Place::default(), host, 0, flags).await
+    }
+
+    /// Starts a server in a place, on an address and port of it.
+    pub async fn server_at(&self, place: &Place, host: &str, port: u16, flags: &[&str]) -> Result<Server> {
+        let server = Server::start_at(place, host, port, flags).await?;
         self.servers.borrow_mut().push(server.clone());
         Ok(server)
     }

@@ -1,0 +1,6 @@
+//! Calls through networks that get in the way (`cargo xtask test lab`).
+#![cfg(target_os = "linux")]
+
+mod matrix;
+mod networks;
+mod table;

@@ -1,0 +1,142 @@
+//! Every pair of networks connects with our server alone, and directly where that can be.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use madang_e2e::until::{SOON, until};
+use madang_e2e::{Page, Route, Server, Setup, Stage, counts, in_a_call, programs, scenario};
+use madang_lab::{Kind, Lab, Side};
+
+use crate::networks;
+use crate::table::{Cell, Table};
+
+/// Whether two can reach each other without a relay. Each sends to what the other's STUN server saw.
+///
+/// - A full cone lets everybody in, so whoever can send UDP reaches it, and is answered.
+/// - An address-restricted cone lets in whom it has sent to from any port: a symmetric peer too,
+///   whose address is known while its port is not.
+/// - A cone wants the port as well. Of a symmetric peer nobody knows it.
+fn can_be_direct(one: Kind, other: Kind) -> bool {
+    let no_udp = |kind| matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443);
+    let hidden = |one, other| one == Kind::Symmetric && matches!(other, Kind::Symmetric | Kind::Cone);
+    !no_udp(one) && !no_udp(other) && !hidden(one, other) && !hidden(other, one)
+}
+
+/// Two browsers, one at each end.
+struct Pair {
+    a: Page,
+    b: Page,
+}
+
+impl Pair {
+    /// One call: the routes of both ends, and how long it took from the second's link to its first frame.
+    async fn call(&self, server: &Server) -> Result<(Route, Route, Duration)> {
+        let room = server.room();
+        self.a.join(&room).await?;
+        self.a.wait_state("waiting").await?;
+        let start = Instant::now();
+        self.b.join(&room).await?;
+        self.b.first_remote_frame().await?;
+        let took = start.elapsed();
+        in_a_call(&self.a, &self.b).await?;
+        let route = async |page: &Page| until("a route", SOON, async || page.route().await).await;
+        Ok((route(&self.a).await?, route(&self.b).await?, took))
+    }
+
+    /// The routes of a call that runs, once both ends agree and it is direct, if it can be.
+    async fn settled(&self, direct: bool) -> Result<(Route, Route)> {
+        let mut seen = None;
+        let waited = until("the route that is to be", SOON, async || {
+            seen = self.a.route().await?.zip(self.b.route().await?);
+            let fits = |(a, b): &(Route, Route)| a.is_direct() == direct && b.is_direct() == direct;
+            Ok(seen.clone().filter(fits))
+        })
+        .await;
+        waited.with_context(|| match &seen {
+            Some((a, b)) => format!("{} on one side, {} on the other", a, b),
+            None => "no route".to_owned(),
+        })
+    }
+
+    /// Both leave for nowhere, so that nothing of a call is left when the networks change.
+    async fn part(&self) -> Result<()> {
+        tokio::try_join!(self.a.open("about:blank"), self.b.open("about:blank")).map(drop)
+    }
+
+    async fn cell(&self, lab: &Lab, server: &Server, kinds: (Kind, Kind)) -> Result<(Route, Route, Duration)> {
+        self.part().await?;
+        lab.between(kinds.0, kinds.1)?;
+        let (_, _, took) = self.call(server).await?;
+        let (a, b) = self.settled(can_be_direct(kinds.0, kinds.1)).await?;
+        for (page, route) in [(&self.a, &a), (&self.b, &b)] {
+            addresses_are_of_the_lab(route).with_context(|| format!("{}'s candidates", page.name()))?;
+        }
+        Ok((a, b, took))
+    }
+}
+
+/// Nothing is in a client's network for the test's sake that a call could go over.
+fn addresses_are_of_the_lab(route: &Route) -> Result<()> {
+    for address in route.gathered.iter().filter_map(|candidate| candidate.address.as_deref()) {
+        ensure!(address.starts_with("192.168.") || address.starts_with("203.0.113."), "{address} is not of the lab");
+    }
+    Ok(())
+}
+
+/// Unordered pairs; every other time the two change places.
+fn pairs(time: u32) -> impl Iterator<Item = (Kind, Kind)> {
+    let all = Kind::ALL.into_iter().enumerate();
+    all.flat_map(|(first, one)| Kind::ALL.into_iter().skip(first).map(move |other| (one, other)))
+        .map(move |(one, other)| if time % 2 == 0 { (one, other) } else { (other, one) })
+}
+
+async fn matrix(stage: &Stage, name: &str, a: Setup, b: Setup) -> Result<()> {
+    let lab = Arc::new(Lab::new()?);
+    let server = networks::server(stage, &lab).await?;
+    let pair = Pair {
+        a: networks::page(stage, &lab, Side::A, "ada", a).await?,
+        b: networks::page(stage, &lab, Side::B, "ben", b).await?,
+    };
+    let mut table = Table::new(name);
+    for (time, kinds) in (0..counts::lab_times()).flat_map(|time| pairs(time).map(move |kinds| (time, kinds))) {
+        let outcome = pair.cell(&lab, &server, kinds).await;
+        let cell = match outcome {
+            Ok((a, b, took)) => Cell::Connected { a, b, took },
+            Err(error) => {
+                println!("{name}, time {}: {} - {}: {error:#}", time + 1, kinds.0.name(), kinds.1.name());
+                Cell::Failed
+            }
+        };
+        table.add(kinds, cell);
+    }
+    for page in [&pair.a, &pair.b] {
+        // What a firewall drops, Chromium tells of.
+        page.console_is_clean().await?;
+    }
+    let shown = table.to_string();
+    println!("{shown}");
+    std::fs::write(programs::results()?.join(format!("{name}.md")), &shown)?;
+    if table.failures() > 0 {
+        bail!("{} of {} calls failed", table.failures(), table.calls());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_pair_of_networks_connects_two_chromiums() -> Result<()> {
+    if !networks::possible() {
+        return Ok(());
+    }
+    let name = "lab-chromium-chromium";
+    scenario(name, async |stage| matrix(stage, name, Setup::chromium(), Setup::chromium()).await).await
+}
+
+#[tokio::test]
+async fn every_pair_of_networks_connects_chromium_and_firefox() -> Result<()> {
+    if !networks::possible() {
+        return Ok(());
+    }
+    let name = "lab-chromium-firefox";
+    scenario(name, async |stage| matrix(stage, name, Setup::chromium(), Setup::firefox()).await).await
+}
