@@ -7,7 +7,7 @@
 //! | `joined` | server | [`JoinReply`] | – |
 //! | `signal` | client | [`SignalTo`] | – |
 //! | `leave` | client | – | – |
-//! | `ice-servers` | client | – | ack `{ok: [IceServer]}` |
+//! | `ice-servers` | client | – | ack `{ok:` [`IceServers`]`}` |
 //! | `signal` | server | [`SignalFrom`] | – |
 //! | `peer-joined` | server | [`Peer`] | – |
 //! | `peer-left` | server | [`Left`] | – |
@@ -166,6 +166,18 @@ impl Dialect {
     }
 }
 
+/// The answer to `ice-servers`: fresh ones, which take the place of those in [`Joined`]. Only for
+/// who is in a room.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IceServers {
+    /// `RTCConfiguration.iceServers`.
+    pub ice_servers: Vec<IceServer>,
+    /// Seconds until their credentials expire; absent when they don't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<u64>,
+}
+
 /// `RTCIceServer` (webrtc-pc section 4.2.3).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceServer {
@@ -247,7 +259,7 @@ pub mod event {
     pub const SIGNAL: &str = "signal";
     /// The end of a membership, at once.
     pub const LEAVE: &str = "leave";
-    /// Asks for fresh `iceServers`.
+    /// Asks for fresh [`IceServers`](super::IceServers).
     pub const ICE_SERVERS: &str = "ice-servers";
     /// [`Peer`](super::Peer).
     pub const PEER_JOINED: &str = "peer-joined";

@@ -7,8 +7,8 @@ use std::fmt::Debug;
 
 use madang_protocol::{
     Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, ErrorCode, Generation, IceServer,
-    Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom, SignalTo, VERSION,
-    WireError,
+    IceServers, Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom, SignalTo,
+    VERSION, WireError,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -111,13 +111,19 @@ fn join_is_answered() {
 
 #[test]
 fn ice_servers() {
+    let stun = IceServer { urls: vec!["stun:example.org:3478".into()], username: None, credential: None };
+    let turn = IceServer {
+        urls: vec!["turn:example.org".into(), "turns:example.org".into()],
+        username: Some("u".into()),
+        credential: Some("c".into()),
+    };
     is(
-        Reply::Ok(vec![IceServer {
-            urls: vec!["turn:example.org".into(), "turns:example.org".into()],
-            username: Some("u".into()),
-            credential: Some("c".into()),
-        }]),
-        r#"{"ok":[{"urls":["turn:example.org","turns:example.org"],"username":"u","credential":"c"}]}"#,
+        Reply::Ok(IceServers { ice_servers: vec![turn], expires: Some(600) }),
+        r#"{"ok":{"iceServers":[{"urls":["turn:example.org","turns:example.org"],"username":"u","credential":"c"}],"expires":600}}"#,
+    );
+    is(
+        Reply::Ok(IceServers { ice_servers: vec![stun], expires: None }),
+        r#"{"ok":{"iceServers":[{"urls":["stun:example.org:3478"]}]}}"#,
     );
 }
 

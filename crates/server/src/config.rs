@@ -3,22 +3,34 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use axum::http::HeaderValue;
-use clap::Parser;
+use clap::{Parser, builder::BoolishValueParser};
 use madang_protocol::limits;
 
-use crate::limits::Rates;
+use crate::{limits as own, limits::Rates, relay::Mode};
 
-const AFTER_HELP: &str = "\
+mod authority;
+mod ice;
+mod tls;
+
+pub use authority::{Authority, NoAuthority};
+pub use ice::{Ice, Ports, RelayMode, TurnSecret};
+pub use tls::Tls;
+
+/// What `--help` ends with.
+pub const AFTER_HELP: &str = "\
 Every flag can be given in the environment instead, as MADANG_ and its name: MADANG_LISTEN=[::]:8080.
 
-Browsers give camera and microphone only to pages on https or on localhost, so on another machine
-this server needs a certificate in front of it.";
+Browsers give camera and microphone only to pages on https or on localhost. So that people elsewhere
+can call, give the server a certificate and let them reach its one port by TCP and by UDP:
+  madang-server --listen [::]:443 --tls-cert fullchain.pem --tls-key privkey.pem
+`madang-server check` says whether they can.";
 
-/// One small server for video calls: the page and the signaling.
+/// One small server for video calls: page, signaling, STUN and TURN on one port.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "madang-server", version, after_help = AFTER_HELP)]
 pub struct Config {
-    /// Where to listen. Port 0 takes a free one; the first line of output says which.
+    /// Where to listen, by TCP and by UDP. Port 0 takes a free one; the first line of output says
+    /// which.
     #[arg(long, env = "MADANG_LISTEN", value_name = "ADDR:PORT", default_value = "127.0.0.1:3000")]
     pub listen: SocketAddr,
 
@@ -43,9 +55,30 @@ pub struct Config {
     #[arg(long, env = "MADANG_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
 
+    /// Serve `/metrics`, in Prometheus' text format, on this address and port, and nothing else
+    /// there.
+    #[arg(long, env = "MADANG_METRICS_LISTEN", value_name = "ADDR:PORT")]
+    pub metrics_listen: Option<SocketAddr>,
+
+    /// Serve `/metrics` to everyone, beside the page.
+    #[arg(long, env = "MADANG_METRICS_PUBLIC", value_parser = BoolishValueParser::new())]
+    pub metrics_public: bool,
+
+    /// Certificate.
+    #[command(flatten)]
+    pub tls: Tls,
+
+    /// STUN and TURN.
+    #[command(flatten)]
+    pub ice: Ice,
+
     /// How fast one socket may send.
     #[arg(skip)]
     pub rates: Rates,
+
+    /// How long a connection may take until it is known what it speaks.
+    #[arg(skip = own::DECIDED_WITHIN)]
+    pub decided_within: Duration,
 }
 
 impl Config {
@@ -58,8 +91,27 @@ impl Config {
             room_capacity: default_capacity(),
             grace: limits::GRACE,
             log: "info".to_owned(),
+            metrics_listen: None,
+            metrics_public: false,
+            tls: Tls::default(),
+            ice: Ice::default(),
             rates: Rates::default(),
+            decided_within: own::DECIDED_WITHIN,
         }
+    }
+
+    /// Looks at what flags say together, and returns how the relay is to be (`None` is off).
+    ///
+    /// # Errors
+    /// A sentence about what does not go together.
+    pub fn check(&self) -> Result<Option<Mode>, String> {
+        if let Some(www) = &self.www
+            && !www.join("index.html").is_file()
+        {
+            return Err(format!("--www {}: there is no index.html in this folder", www.display()));
+        }
+        self.tls.check()?;
+        self.ice.mode(self.listen)
     }
 }
 

@@ -22,7 +22,7 @@ use socketioxide::socket::Sid;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::{Service, ServiceExt};
 
-use crate::{session::Sessions, transport::Stream};
+use crate::{http::Arrival, session::Sessions, transport::Stream};
 
 /// What the library reads.
 const READ: [HeaderName; 5] =
@@ -89,6 +89,9 @@ where
     let mut opened = Request::new(());
     *opened.uri_mut() = copied(request.uri());
     *opened.headers_mut() = copied_headers(request.headers(), &[header::HOST]);
+    if let Some(arrival) = request.extensions().get::<Arrival>() {
+        opened.extensions_mut().insert(*arrival);
+    }
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
@@ -118,6 +121,9 @@ fn slim(request: Request) -> Request {
     *slim.uri_mut() = copied(&parts.uri);
     *slim.headers_mut() = copied_headers(&parts.headers, &READ);
     *slim.method_mut() = parts.method;
+    if let Some(arrival) = parts.extensions.remove::<Arrival>() {
+        slim.extensions_mut().insert(arrival);
+    }
     if let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() {
         slim.extensions_mut().insert(upgrade);
     }

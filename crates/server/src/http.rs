@@ -1,7 +1,11 @@
-//! What a URL answers: the page, the SDK, the Socket.IO client's script, the Socket.IO endpoint
-//! and `/healthz`, each with the headers that make it safe and quick to load.
+//! What a URL answers: the page, the SDK, the Socket.IO client's script, the Socket.IO endpoint,
+//! `/healthz` and maybe `/metrics`, each with the headers that make it safe and quick to load.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
@@ -22,7 +26,7 @@ use tower_http::{
 
 use crate::{
     assets::{self, Asset},
-    config::{Config, Origin},
+    config::{Authority, Config, Origin},
 };
 
 /// Only this origin, no third party; wasm may compile, media and Blobs may play. `script-src` is
@@ -37,8 +41,20 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// May be kept, must be asked for: an unchanged file answers 304.
 const REVALIDATE: &str = "no-cache";
 
-/// Everything the server answers over HTTP.
-pub(crate) fn router(config: &Config, socket_io: MethodRouter) -> Router {
+/// How a request came in. Every request has it among its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// Over TLS.
+    pub(crate) tls: bool,
+    /// To this address of the server.
+    pub(crate) local: SocketAddr,
+}
+
+/// Writes the metrics.
+pub(crate) type Told = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// Everything the server answers over HTTP. Metrics only where somebody said so.
+pub(crate) fn router(config: &Config, socket_io: MethodRouter, metrics: Option<Told>) -> Router {
     let cors = cors(&config.allow_origin);
     let site = Site { folder: config.www.as_ref().map(|path| (ServeDir::new(path), path.clone())) };
     let socket_io = socket_io.layer(cors.clone());
@@ -47,14 +63,45 @@ pub(crate) fn router(config: &Config, socket_io: MethodRouter) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/r/{room}", get(page))
-        .route("/healthz", get(async || "ok\n"))
+        .route("/healthz", healthz())
         .route("/socket.io/", socket_io.clone().with_state(()))
         .route("/socket.io", socket_io.with_state(()))
         .merge(sdk)
         .merge(scripts)
+        .merge(metrics.map(metrics_router).unwrap_or_default())
         .fallback(get(file))
         .with_state(site)
         .layer(middleware::map_response(no_sniffing))
+}
+
+/// Metrics, and nothing else.
+pub(crate) fn metrics_router<S: Clone + Send + Sync + 'static>(told: Told) -> Router<S> {
+    const TYPE: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    Router::new().route("/metrics", get(async move || ([(header::CONTENT_TYPE, TYPE)], told())))
+}
+
+/// What a server with TLS answers without it: where to go, and that it is well.
+pub(crate) fn insecure_router() -> Router {
+    Router::new().route("/healthz", healthz()).fallback(secure)
+}
+
+fn healthz<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
+    get(async || "ok\n")
+}
+
+/// Sends a browser to the same place with TLS: the port is the same, so the host is as it said.
+async fn secure(request: Request) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let place = host.and_then(|host| HeaderValue::from_str(&format!("https://{host}{path}")).ok());
+    match place {
+        // Not for ever: a server may lose its certificate again.
+        Some(place) => {
+            let headers = [(header::LOCATION, place), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            (StatusCode::PERMANENT_REDIRECT, headers, "This server speaks https.\n").into_response()
+        }
+        None => (StatusCode::BAD_REQUEST, "This server speaks https.\n").into_response(),
+    }
 }
 
 /// Where the page's files come from.

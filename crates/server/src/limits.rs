@@ -25,6 +25,17 @@ pub const QUEUED_BYTES: u64 = 12 << 20;
 pub const LAST_WORD: Duration = Duration::from_millis(200);
 /// How long a socket that was ended may take to go by itself.
 pub const LINGER: Duration = Duration::from_secs(5);
+/// How long a connection may take until it is known what it speaks, with TLS's handshake.
+pub const DECIDED_WITHIN: Duration = Duration::from_secs(10);
+/// Connections that have not said yet what they speak, in all. Beyond, the oldest makes room.
+pub const UNDECIDED: usize = 8_192;
+/// The same for one address (of IPv6: for one /64), behind which there may be many people.
+pub const UNDECIDED_PER_ADDRESS: usize = 256;
+/// How long a connection is safe from making room for others of its address: many may come at
+/// once from one, after a restart for example.
+pub const UNDECIDED_SPARED: Duration = Duration::from_secs(1);
+/// How often the certificate's files are looked at.
+pub const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 /// How long a connection may take to send a request's headers, and to send the next request.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// Largest headers of a request. Also the size of a connection's first buffer.

@@ -1,15 +1,43 @@
-//! `madang-server`: flags in, one line out, and serving until Ctrl-C or SIGTERM.
+//! `madang-server`: flags in, one line out, and serving until Ctrl-C or SIGTERM; or a check of one
+//! that serves.
 
 use std::{future::Future, io, process::ExitCode};
 
-use clap::Parser;
-use madang_server::{Config, Server};
+use clap::{Parser, Subcommand};
+use madang_server::{
+    Config, Server,
+    check::{self, Place},
+};
 use tokio::signal;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
+#[derive(Debug, Parser)]
+#[command(name = "madang-server", version, about, after_help = madang_server::config::AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    config: Config,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Say whether a running server can be reached by UDP, TCP and TLS, and if not, what to open
+    Check {
+        /// The server's address, as in https://call.example.org. Without it: where a server with the same
+        /// flags and environment is
+        url: Option<Place>,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Config::parse()).await {
+    let Arguments { config, task } = Arguments::parse();
+    let done = match task {
+        None => run(config).await,
+        Some(Task::Check { url }) => return check(&url.unwrap_or_else(|| Place::of(&config))).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             eprintln!("madang-server: {problem}");
@@ -18,14 +46,22 @@ async fn main() -> ExitCode {
     }
 }
 
+async fn check(place: &Place) -> ExitCode {
+    println!("Checking {place}");
+    let well = check::check(place, |finding| {
+        let (mark, words) = match &finding.result {
+            Ok(words) => ("ok  ", words),
+            Err(words) => ("FAIL", words),
+        };
+        println!("{mark}  {:<18}{words}", finding.way);
+    });
+    if well.await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 async fn run(config: Config) -> Result<(), String> {
     let filter: Targets = config.log.parse().map_err(|error| format!("--log {}: {error}", config.log))?;
     tracing_subscriber::registry().with(filter).with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).init();
-    if let Some(www) = &config.www
-        && !www.join("index.html").is_file()
-    {
-        return Err(format!("--www {}: there is no index.html in this folder", www.display()));
-    }
+    config.check()?;
     // Each person needs a connection, and systems begin with few.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::debug!(%error, "the limit of open connections stays as it is");
@@ -33,7 +69,7 @@ async fn run(config: Config) -> Result<(), String> {
     let stop = stop_signal().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let listen = config.listen;
     let server = Server::bind(config).await.map_err(|error| cannot_listen(listen, &error))?;
-    println!("Madang is listening on http://{}", server.local_addr());
+    println!("Madang is listening on {}", server.url());
     server.serve(stop).await;
     Ok(())
 }
@@ -43,6 +79,8 @@ fn cannot_listen(address: std::net::SocketAddr, error: &io::Error) -> String {
         io::ErrorKind::AddrInUse => "; another program has this port: choose another with --listen ADDR:PORT",
         io::ErrorKind::AddrNotAvailable => "; this machine does not have this address",
         io::ErrorKind::PermissionDenied => "; ports below 1024 need more rights",
+        // Flags or files, not the address.
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotFound => return error.to_string(),
         _ => "",
     };
     format!("cannot listen on {address}: {error}{hint}")

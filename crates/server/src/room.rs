@@ -260,7 +260,8 @@ impl<S: Clone + PartialEq> Rooms<S> {
         self.rooms.get_mut(room)?.iter_mut().find(|member| member.peer.peer == *peer)
     }
 
-    fn holds(&self, room: &RoomName, peer: &PeerId, socket: &S) -> bool {
+    /// Whether this socket holds this peer's seat.
+    pub fn holds(&self, room: &RoomName, peer: &PeerId, socket: &S) -> bool {
         let members = self.rooms.get(room).map_or(&[][..], Vec::as_slice);
         members.iter().any(|member| member.peer.peer == *peer && member.socket() == Some(socket))
     }

@@ -1,42 +1,75 @@
-//! Takes connections and serves HTTP on them until the server is told to stop.
-//!
-//! Not `axum::serve`: a connection carries its `Transport` to the sockets that open over it,
-//! has its headers bounded in time and size, and will be told apart by its first bytes.
+//! A server: takes its port, and serves everything on it until it is told to stop.
 
-use std::{convert::Infallible, future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc};
 
-use axum::{Router, body::Body, http::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use madang_protocol::{ErrorCode, WireError, message::event};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
 };
-use tower::ServiceExt;
 
-use crate::{config::Config, http, limits, signaling::Signaling, transport::Stream};
+use crate::{
+    config::Config,
+    connection::{self, Service},
+    http::{self, Arrival, Told},
+    ice::Ice,
+    limits,
+    metrics::Counters,
+    port,
+    relay::{Options, Relay, Serving},
+    signaling::Signaling,
+    tls::Certificate,
+    transport::Stream,
+    waiting::Waiting,
+};
 
-/// How long to wait before the next try when the system has no room for another connection.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+/// Bytes of the secret that credentials are signed with when none is given.
+const SECRET_BYTES: usize = 32;
 
 /// A server that has its port.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    metrics: Option<TcpListener>,
+    certificate: Option<Arc<Certificate>>,
+    relay: Option<(Relay, Serving)>,
     config: Config,
 }
 
 impl Server {
-    /// Takes the port.
+    /// Takes the port, TCP and UDP.
     ///
     /// # Errors
-    /// When the address is not this machine's or the port is taken.
+    /// When flags contradict each other, the certificate cannot be used, the address is not this
+    /// machine's or the port is taken.
     pub async fn bind(config: Config) -> io::Result<Self> {
-        let listener = TcpListener::bind(config.listen).await?;
+        let mode = config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
+        let certificate = Certificate::new(&config)?;
+        let (listener, udp) = port::take(config.listen, mode.is_some()).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, config })
+        let metrics = match config.metrics_listen {
+            Some(listen) => Some(
+                TcpListener::bind(listen)
+                    .await
+                    .map_err(|error| io::Error::new(error.kind(), format!("--metrics-listen {listen}: {error}")))?,
+            ),
+            None => None,
+        };
+        let relay = match (mode, udp) {
+            (Some(mode), Some(udp)) => {
+                let secret = match &config.ice.turn_secret {
+                    Some(secret) => secret.bytes().to_vec(),
+                    None => random()?,
+                };
+                let (quotas, credential_lifetime) = (config.ice.quotas, config.ice.credential_lifetime);
+                let relay = Relay::new(Options { mode, quotas, credential_lifetime, ..Options::closed(secret) })?;
+                let serving = relay.serve_udp(udp)?;
+                Some((relay, serving))
+            }
+            _ => None,
+        };
+        Ok(Self { listener, address, metrics, certificate, relay, config })
     }
 
     /// Where it listens; the port is the real one.
@@ -44,25 +77,60 @@ impl Server {
         self.address
     }
 
+    /// Where it listens, as a link.
+    pub fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    /// Where it listens for those who ask for metrics, if not on its own port.
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
+
     /// Serves until `stop` is done. Then says so to every socket, and ends.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let (signaling, io, socket_io) = Signaling::new(&self.config);
-        let router = http::router(&self.config, socket_io);
-        let seats = tokio::spawn(signaling.keep_seats());
-        let (stopping, stopped) = watch::channel(());
-        let accept = async {
-            loop {
-                match self.listener.accept().await {
-                    Ok((stream, _)) => connection(stream, router.clone(), stopped.clone()),
-                    Err(error) => {
-                        tracing::warn!(%error, "could not take a connection");
-                        tokio::time::sleep(ACCEPT_AGAIN).await;
-                    }
+        let (relay, serving) = self.relay.unzip();
+        let counters = Arc::new(Counters::default());
+        let ice = Ice::new(&self.config.ice, relay.clone());
+        let (signaling, io, socket_io) = Signaling::new(&self.config, ice, counters.clone());
+        let told: Told = {
+            let (signaling, relay, counters) = (signaling.clone(), relay.clone(), counters.clone());
+            Arc::new(move || {
+                let mut out = String::new();
+                signaling.tell(&mut out);
+                counters.tell(&mut out);
+                if let Some(relay) = &relay {
+                    relay.metrics(&mut out);
                 }
-            }
+                out
+            })
         };
+        let public = self.config.metrics_public.then(|| told.clone());
+        let tls = self.certificate.as_ref().map(Certificate::acceptor).transpose();
+        let service = Arc::new(Service {
+            router: http::router(&self.config, socket_io, public),
+            insecure: self.certificate.is_some().then(http::insecure_router),
+            tls: match tls {
+                Ok(tls) => tls,
+                Err(error) => return tracing::error!(%error, "no TLS"),
+            },
+            relay,
+            decided_within: self.config.decided_within,
+            waiting: Waiting::new(),
+            counters,
+        });
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn(signaling.keep_seats());
+        if let Some(certificate) = self.certificate {
+            tasks.spawn(certificate.keep_fresh());
+        }
+        let (stopping, stopped) = watch::channel(());
+        if let Some(metrics) = self.metrics {
+            tasks.spawn(serve_metrics(metrics, told, stopped.clone()));
+        }
         tokio::select! {
-            never = accept => never,
+            () = connection::accept(&self.listener, &service, &stopped) => {}
             () = stop => {}
         }
         drop((self.listener, stopped));
@@ -70,6 +138,7 @@ impl Server {
         if let Err(error) = io.broadcast().emit(event::ERROR, &WireError::from(ErrorCode::Stopping)).await {
             tracing::debug!(%error, "not every socket could be told");
         }
+        tasks.shutdown().await;
         let end = async {
             io.close().await;
             // Each connection hears of it and lets go of its end when it has finished.
@@ -79,46 +148,33 @@ impl Server {
         if tokio::time::timeout(limits::STOP_WITHIN, end).await.is_err() {
             tracing::info!("some connections were still open");
         }
-        seats.abort();
+        // Last: calls go on through the relay until everything else has ended.
+        drop(serving);
     }
 }
 
-fn connection(stream: TcpStream, router: Router, mut stopped: watch::Receiver<()>) {
-    // Signaling is small messages that others wait for.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let stream = Stream::new(stream);
-    let transport = stream.transport().clone();
-    let io = TokioIo::new(stream);
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (router, transport) = (router.clone(), transport.clone());
-        async move {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(transport);
-            Ok::<_, Infallible>(match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            })
-        }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADERS_WITHIN)
-        .max_buf_size(limits::HEADERS_BYTES)
-        .serve_connection(io, service)
-        .with_upgrades();
-    tokio::spawn(async move {
-        let mut connection = pin!(connection);
-        let result = tokio::select! {
-            result = &mut connection => result,
-            _ = stopped.changed() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+/// Answers those who ask for metrics. Never ends.
+async fn serve_metrics(listener: TcpListener, told: Told, stopped: watch::Receiver<()>) {
+    let router = http::metrics_router(told);
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => metrics_connection(tcp, router.clone(), stopped.clone()),
+            Err(error) => {
+                tracing::warn!(%error, "could not take a connection for metrics");
+                tokio::time::sleep(connection::ACCEPT_AGAIN).await;
             }
-        };
-        if let Err(error) = result {
-            tracing::trace!(%error, "a connection ended");
         }
-    });
+    }
+}
+
+fn metrics_connection(tcp: TcpStream, router: axum::Router, stopped: watch::Receiver<()>) {
+    let Ok(local) = tcp.local_addr() else { return };
+    let stream = Stream::new(tcp);
+    tokio::spawn(connection::http(stream, router, Arrival { tls: false, local }, None, stopped));
+}
+
+fn random() -> io::Result<Vec<u8>> {
+    let mut secret = vec![0; SECRET_BYTES];
+    getrandom::fill(&mut secret).map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(secret)
 }

@@ -56,6 +56,11 @@ impl Sessions {
         self.service.get_or_init(|| BoxCloneSyncService::new(direct));
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The session of this id, which need not exist for the library (yet).
     pub(crate) fn get(self: &Arc<Self>, id: Sid) -> Arc<Session> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

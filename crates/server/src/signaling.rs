@@ -14,7 +14,7 @@ use std::{
 
 use axum::routing::MethodRouter;
 use madang_protocol::{
-    Body, DescriptionType, Dialect, ErrorCode, Generation, IceServer, Join, JoinReply, Joined, LeaveReason, Limits,
+    Body, DescriptionType, Dialect, ErrorCode, Generation, IceServers, Join, JoinReply, Joined, LeaveReason, Limits,
     Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
 };
 use serde_json::value::RawValue;
@@ -32,7 +32,9 @@ use crate::{
     client::{Client, Inbound, Seat, State},
     config::Config,
     endpoint::endpoint,
+    ice::{Found, Ice},
     limits::{self, Rates},
+    metrics::{self, Counters},
     payload::{self, Event, TutorialEvent},
     room::{Rooms, Route, Time, Welcome},
     say::{ENVELOPE_BYTES, answer, deliver, say, say_natively},
@@ -50,11 +52,13 @@ pub(crate) struct Signaling {
     grace: Duration,
     rates: Rates,
     sessions: Arc<Sessions>,
+    ice: Arc<Ice>,
+    counters: Arc<Counters>,
 }
 
 impl Signaling {
     /// The signaling, its sockets, and the route they connect to.
-    pub(crate) fn new(config: &Config) -> (Arc<Self>, SocketIo, MethodRouter) {
+    pub(crate) fn new(config: &Config, ice: Arc<Ice>, counters: Arc<Counters>) -> (Arc<Self>, SocketIo, MethodRouter) {
         let signaling = Arc::new(Self {
             rooms: Mutex::new(Rooms::new(config.room_capacity.get(), config.grace)),
             seat_kept: Notify::new(),
@@ -62,6 +66,8 @@ impl Signaling {
             grace: config.grace,
             rates: config.rates,
             sessions: Arc::default(),
+            ice,
+            counters,
         });
         let (service, io) = SocketIo::builder()
             .req_path("/socket.io")
@@ -94,6 +100,13 @@ impl Signaling {
         }
     }
 
+    /// Appends how many there are now, as metrics.
+    pub(crate) fn tell(&self, out: &mut String) {
+        let rooms = self.rooms().len();
+        metrics::gauge(out, "madang_rooms", "Rooms with somebody in them.", rooms);
+        metrics::gauge(out, "madang_sockets", "Socket.IO connections.", self.sessions.count());
+    }
+
     fn now(&self) -> Time {
         self.started.elapsed()
     }
@@ -115,6 +128,7 @@ impl Signaling {
             return;
         };
         tracing::debug!(socket = %client.socket.id, code = ?error.code, "refused");
+        self.counters.refused(error.code);
         if error.code == ErrorCode::BadMessage && !inbound.admits_malformed(now) {
             return self.cut_off(client, inbound);
         }
@@ -136,6 +150,7 @@ impl Signaling {
             None => Ok(()),
         });
         if let Err(error) = joined {
+            self.counters.refused(error.code);
             told(&Reply::Error(error));
         }
     }
@@ -161,13 +176,14 @@ impl Signaling {
             Event::JoinTutorial(room) => self.join_tutorial(client, inbound, room),
             Event::Leave => {
                 if let Some(seat) = inbound.seat.take() {
-                    deliver(self.rooms().leave(&seat.room, &seat.peer, client, LeaveReason::Left));
+                    self.leave(&mut self.rooms(), &seat, client, LeaveReason::Left);
                 }
                 Ok(())
             }
             Event::IceServers => {
+                let servers = self.ice_servers(client, inbound)?;
                 if let Some(ack) = ack.take() {
-                    answer(client, ack, &Reply::Ok(Vec::<IceServer>::new()));
+                    answer(client, ack, &Reply::Ok(servers));
                 }
                 Ok(())
             }
@@ -183,7 +199,8 @@ impl Signaling {
     ) -> Result<(), WireError> {
         let Join { room, secret, instance, generation, name, .. } = join;
         let peer = Peer { peer: peer_id(&secret), instance, generation, name, dialect: Dialect::Native };
-        let own = peer.peer.clone();
+        let (own, found) = (peer.peer.clone(), Found::by(client.socket.req_parts()));
+        let own_room = room.clone();
         self.enter(client, inbound, room, peer, |welcome| {
             let limits = Limits {
                 capacity: welcome.capacity,
@@ -191,8 +208,32 @@ impl Signaling {
                 grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
             };
             let peers = std::mem::take(&mut welcome.others);
-            tell(Joined { peer: own, peers, ice_servers: Vec::new(), expires: None, limits });
+            // Here, under the rooms' lock, so that a leave of the same peer comes before or after.
+            let IceServers { ice_servers, expires } = self.ice.servers(&found, &own_room, &own);
+            tell(Joined { peer: own, peers, ice_servers, expires, limits });
         })
+    }
+
+    /// Fresh ones for whoever sits in a room. A page of the tutorial brings its own.
+    fn ice_servers(&self, client: &Client, inbound: &Inbound) -> Result<IceServers, WireError> {
+        let seat = inbound.seat.as_ref().ok_or(ErrorCode::NotJoined)?;
+        if seat.dialect == Dialect::Tutorial {
+            return Err(other_dialect());
+        }
+        let rooms = self.rooms();
+        if !rooms.holds(&seat.room, &seat.peer, client) {
+            return Err(ErrorCode::NotJoined.into());
+        }
+        Ok(self.ice.servers(&Found::by(client.socket.req_parts()), &seat.room, &seat.peer))
+    }
+
+    /// Gives a seat up, and with it what its peer has in the relay. Not so when a socket is lost:
+    /// its call may go on through the relay, and its credentials end by themselves.
+    fn leave(&self, rooms: &mut Rooms<Client>, seat: &Seat, client: &Client, reason: LeaveReason) {
+        if rooms.holds(&seat.room, &seat.peer, client) && seat.dialect == Dialect::Native {
+            self.ice.revoke(&seat.room, &seat.peer);
+        }
+        deliver(rooms.leave(&seat.room, &seat.peer, client, reason));
     }
 
     fn join_tutorial(&self, client: &Client, inbound: &mut Inbound, room: RoomName) -> Result<(), WireError> {
@@ -223,12 +264,13 @@ impl Signaling {
         let mut rooms = self.rooms();
         let mut welcome = rooms.join(&room, peer, client.clone())?;
         tracing::debug!(room = %room, peer = %id, ?dialect, others = welcome.others.len(), "joined");
+        self.counters.joined(dialect);
         answer(&mut welcome);
         deliver(welcome.notices);
         if let Some(before) = inbound.seat.take()
             && (before.room != room || before.peer != id)
         {
-            deliver(rooms.leave(&before.room, &before.peer, client, LeaveReason::Left));
+            self.leave(&mut rooms, &before, client, LeaveReason::Left);
         }
         inbound.seat = Some(Seat { room, peer: id, dialect });
         match welcome.replaced {
@@ -302,8 +344,9 @@ impl Signaling {
 
     /// The end of a socket that sends too much.
     fn cut_off(&self, client: &Client, inbound: &mut Inbound) {
+        self.counters.refused(ErrorCode::RateLimited);
         if let Some(seat) = inbound.seat.take() {
-            deliver(self.rooms().leave(&seat.room, &seat.peer, client, LeaveReason::Removed));
+            self.leave(&mut self.rooms(), &seat, client, LeaveReason::Removed);
         }
         client.end(ErrorCode::RateLimited);
     }
