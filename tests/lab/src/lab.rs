@@ -91,6 +91,11 @@ impl Lab {
         self.family.public(number)
     }
 
+    /// The only address of a client, at home.
+    pub fn client_address(&self, side: Side) -> IpAddr {
+        self.family.client(self.homes[side as usize].number)
+    }
+
     /// Where a client's programs run.
     pub fn client(&self, side: Side) -> &Namespace {
         &self.clients[side as usize]
