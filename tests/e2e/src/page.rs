@@ -319,6 +319,16 @@ impl Page {
         .await
     }
 
+    /// Firefox: takes certificates of this authority (base64 of DER), of TURN servers too, as it does
+    /// of one that an organisation has installed.
+    pub async fn trust_authority(&self, authority: &str) -> Result<()> {
+        let script = format!(
+            "Cc['@mozilla.org/security/x509certdb;1'].getService(Ci.nsIX509CertDB)
+                .addCertFromBase64('{authority}', 'CT,,');"
+        );
+        command::in_firefox(self.client(), &script).await.map(drop)
+    }
+
     /// The way that media takes now, once there is one. For pages that were set up with [`Setup::routes`].
     pub async fn route(&self) -> Result<Option<Route>> {
         route::read(self).await.with_context(|| format!("the route of {}'s call", self.name()))

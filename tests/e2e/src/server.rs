@@ -1,10 +1,10 @@
 //! The real server binary, on a port of its own.
 
 use std::cell::{Cell, RefCell};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::place::Place;
 use crate::process::Process;
@@ -18,8 +18,8 @@ pub struct Server(Rc<Inner>);
 struct Inner {
     process: RefCell<Option<Process>>,
     place: Place,
-    host: String,
-    port: Cell<u16>,
+    listen: Cell<SocketAddr>,
+    name: Option<String>,
     flags: Vec<String>,
     rooms: Cell<u32>,
 }
@@ -48,16 +48,18 @@ impl Server {
 
     /// Starts a server on an address of this machine.
     pub async fn start_on(host: &str, flags: &[&str]) -> Result<Self> {
-        Self::start_at(&Place::default(), host, 0, flags).await
+        let address = host.parse().with_context(|| format!("{host} is no address"))?;
+        Self::start_at(&Place::default(), SocketAddr::new(address, 0), None, flags).await
     }
 
-    /// Starts a server in a place, on an address and port of it. Port 0 is a free one.
-    pub async fn start_at(place: &Place, host: &str, port: u16, flags: &[&str]) -> Result<Self> {
+    /// Starts a server in a place, on an address and port of it. Browsers know it by its `name`, or
+    /// by its address.
+    pub async fn start_at(place: &Place, listen: SocketAddr, name: Option<&str>, flags: &[&str]) -> Result<Self> {
         let server = Self(Rc::new(Inner {
             process: RefCell::default(),
             place: place.clone(),
-            host: host.to_owned(),
-            port: Cell::new(port),
+            listen: Cell::new(listen),
+            name: name.map(str::to_owned),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             rooms: Cell::new(0),
         }));
@@ -67,15 +69,16 @@ impl Server {
 
     /// Starts it again, on the same address, after [`Server::stop`].
     pub async fn launch(&self) -> Result<()> {
-        let listen = format!("{}:{}", self.0.host, self.port());
+        let mut listen = self.0.listen.get();
         let mut process = Process::start_at(&self.0.place, "madang-server", &programs::server()?, |command| {
-            command.args(["--listen", &listen]).args(&self.0.flags);
+            command.args(["--listen", &listen.to_string()]).args(&self.0.flags);
         })?;
         let port = |line: &str| {
             let (_, address) = line.strip_prefix("Madang is listening on ")?.split_once("://")?;
             address.rsplit_once(':')?.1.parse().ok()
         };
-        self.0.port.set(process.line(port).await?);
+        listen.set_port(process.line(port).await?);
+        self.0.listen.set(listen);
         self.0.process.replace(Some(process));
         Ok(())
     }
@@ -91,12 +94,15 @@ impl Server {
     /// Its origin, as a browser names it.
     pub fn origin(&self) -> String {
         let scheme = if self.0.flags.iter().any(|flag| flag.starts_with("--tls-")) { "https" } else { "http" };
-        format!("{scheme}://{}:{}", self.0.host, self.port())
+        match &self.0.name {
+            Some(name) => format!("{scheme}://{name}:{}", self.port()),
+            None => format!("{scheme}://{}", self.0.listen.get()),
+        }
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.0.port.get()
+        self.0.listen.get().port()
     }
 
     /// A room nobody was in yet.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::delay::Delay;
+use crate::names::Names;
 use crate::namespace::Namespace;
 use crate::router::{Kind, Router};
 
@@ -52,11 +53,15 @@ pub struct Lab {
     family: Family,
     homes: [Uplink; 2],
     mobile: Uplink,
+    _names: [Names; 2],
     clients: [Namespace; 2],
     public: Namespace,
 }
 
 impl Lab {
+    /// A name for the public network's host 1, which clients know without asking anybody.
+    pub const NAME: &str = "call.madang.test";
+
     /// Builds an IPv4 network. Every router is a [`Kind::Cone`].
     pub fn new() -> Result<Self> {
         Self::with(Family::V4)
@@ -74,7 +79,9 @@ impl Lab {
         let uplink = |name, number, device, client| Uplink::new(family, name, number, device, client, &public);
         let homes = [uplink("home-a", 1, "eth0", &clients[0])?, uplink("home-b", 2, "eth0", &clients[1])?];
         let mobile = uplink("mobile-a", 3, "eth1", &clients[0])?;
-        let lab = Self { family, homes, mobile, clients, public };
+        let names = |client| Names::start(client, Self::NAME, family.public(1));
+        let names = [names(&clients[0])?, names(&clients[1])?];
+        let lab = Self { family, homes, mobile, _names: names, clients, public };
         for side in Side::BOTH {
             lab.plug_in(side)?;
         }

@@ -24,12 +24,13 @@ mod ability;
 mod command;
 mod delay;
 mod lab;
+mod names;
 mod namespace;
 mod nat;
 mod router;
 mod stun;
 
-pub use ability::obstacle;
+pub use ability::{obstacle, possible};
 pub use lab::{Family, Lab, Side};
 pub use namespace::Namespace;
 pub use nat::{Filtering, Mapping, Observation, observe};

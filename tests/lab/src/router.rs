@@ -22,12 +22,21 @@ pub enum Kind {
     UdpBlocked,
     /// A firewall that drops everything but TCP to port 443, questions for names too.
     OnlyTcp443,
+    /// A firewall that drops everything but TLS to port 443: it looks at what is said there.
+    OnlyTls443,
 }
 
 impl Kind {
     /// Every kind, the friendliest first.
-    pub const ALL: [Self; 6] =
-        [Self::FullCone, Self::AddressRestricted, Self::Cone, Self::Symmetric, Self::UdpBlocked, Self::OnlyTcp443];
+    pub const ALL: [Self; 7] = [
+        Self::FullCone,
+        Self::AddressRestricted,
+        Self::Cone,
+        Self::Symmetric,
+        Self::UdpBlocked,
+        Self::OnlyTcp443,
+        Self::OnlyTls443,
+    ];
 
     /// Its name in tables.
     pub fn name(self) -> &'static str {
@@ -38,6 +47,7 @@ impl Kind {
             Self::Symmetric => "symmetric",
             Self::UdpBlocked => "UDP blocked",
             Self::OnlyTcp443 => "only TCP 443",
+            Self::OnlyTls443 => "only TLS 443",
         }
     }
 }
@@ -94,12 +104,26 @@ impl Router {
     }
 }
 
+/// Drops what is neither TCP nor to port 443.
+const ONLY_TCP_443: &str = "oifname wan meta l4proto != tcp drop; oifname wan tcp dport != 443 drop";
+
+/// Drops a connection whose first data do not begin as a record of TLS does, with a content type of
+/// 20 to 23 (RFC 8446 section 5.1). Data are in packets longer than the headers of a SYN.
+fn only_tls(client: IpAddr) -> String {
+    let headers = if client.is_ipv4() { 60 } else { 80 };
+    format!(
+        "oifname wan ct mark 0 meta length > {headers} @ih,0,8 20-23 ct mark set 1
+        oifname wan ct mark 0 meta length > {headers} drop"
+    )
+}
+
 /// The whole ruleset. IPv6 is filtered alike and not translated.
 fn rules(kind: Kind, client: IpAddr) -> String {
     let block = match kind {
-        Kind::UdpBlocked => "meta l4proto udp drop",
-        Kind::OnlyTcp443 => "oifname wan meta l4proto != tcp drop; oifname wan tcp dport != 443 drop",
-        _ => "",
+        Kind::UdpBlocked => "meta l4proto udp drop".to_owned(),
+        Kind::OnlyTcp443 => ONLY_TCP_443.to_owned(),
+        Kind::OnlyTls443 => format!("{ONLY_TCP_443}; {}", only_tls(client)),
+        _ => String::new(),
     };
     let (open, open6) = match kind {
         Kind::AddressRestricted => ("ip saddr @sent_to meta l4proto udp", "ip6 saddr @sent_to6 meta l4proto udp"),

@@ -1,21 +1,12 @@
 //! The networks are what they say they are. Where none can be made, every test says so and passes.
 #![cfg(target_os = "linux")]
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use madang_lab::{Family, Filtering, Kind, Lab, Mapping, Namespace, Observation, Responder, Side, observe};
-
-/// The reason is shown by `cargo test -- --nocapture`; `cargo xtask test lab` looks for itself.
-fn possible() -> bool {
-    let obstacle = madang_lab::obstacle();
-    if let Some(reason) = &obstacle {
-        eprintln!("skipped: {reason}");
-    }
-    obstacle.is_none()
-}
+use madang_lab::{Family, Filtering, Kind, Lab, Mapping, Namespace, Observation, Responder, Side, observe, possible};
 
 fn expected(kind: Kind) -> Observation {
     use Filtering::{AddressAndPortDependent, AddressDependent};
@@ -24,7 +15,7 @@ fn expected(kind: Kind) -> Observation {
         Kind::AddressRestricted => (Mapping::EndpointIndependent, AddressDependent),
         Kind::FullCone => (Mapping::EndpointIndependent, Filtering::EndpointIndependent),
         Kind::Symmetric => (Mapping::EndpointDependent, AddressAndPortDependent),
-        Kind::UdpBlocked | Kind::OnlyTcp443 => return None,
+        Kind::UdpBlocked | Kind::OnlyTcp443 | Kind::OnlyTls443 => return None,
     })
 }
 
@@ -41,6 +32,17 @@ fn tcp_connects(lab: &Lab, side: Side, port: u16) -> Result<bool> {
     Ok(true)
 }
 
+/// Whether data that begin with this byte get through to port 443.
+fn arrives_by_tcp(lab: &Lab, side: Side, first: u8) -> Result<bool> {
+    let address = SocketAddr::new(lab.address(1), 443);
+    let listener = lab.public().within(|| TcpListener::bind(address))??;
+    let mut there = lab.client(side).within(|| TcpStream::connect_timeout(&address, Duration::from_secs(1)))??;
+    let (mut here, _) = listener.accept()?;
+    here.set_read_timeout(Some(Duration::from_millis(300)))?;
+    there.write_all(&[first; 100])?;
+    Ok(here.read_exact(&mut [0; 100]).is_ok())
+}
+
 #[test]
 fn every_kind_of_router_behaves_as_its_name_says() -> Result<()> {
     if !possible() {
@@ -55,7 +57,11 @@ fn every_kind_of_router_behaves_as_its_name_says() -> Result<()> {
             ensure!(observed == expected(kind), "{kind:?} on side {side:?} is {observed:?}");
             ensure!(tcp_connects(&lab, side, 443)?, "{kind:?} drops TCP to port 443");
             let other = tcp_connects(&lab, side, 8443)?;
-            ensure!(other == (kind != Kind::OnlyTcp443), "TCP to another port through {kind:?}: {other}");
+            let only_443 = matches!(kind, Kind::OnlyTcp443 | Kind::OnlyTls443);
+            ensure!(other != only_443, "TCP to another port through {kind:?}: {other}");
+            let http = arrives_by_tcp(&lab, side, b'G')?;
+            ensure!(http == (kind != Kind::OnlyTls443), "plain text to port 443 through {kind:?}: {http}");
+            ensure!(arrives_by_tcp(&lab, side, 0x16)?, "{kind:?} drops TLS to port 443");
         }
     }
     Ok(())
@@ -170,7 +176,9 @@ fn without_ipv4_firewalls_filter_and_nothing_is_translated() -> Result<()> {
         return Ok(());
     }
     let lab = Lab::with(Family::V6)?;
-    for kind in [Kind::Cone, Kind::AddressRestricted, Kind::FullCone, Kind::UdpBlocked, Kind::OnlyTcp443] {
+    for kind in
+        [Kind::Cone, Kind::AddressRestricted, Kind::FullCone, Kind::UdpBlocked, Kind::OnlyTcp443, Kind::OnlyTls443]
+    {
         lab.between(kind, kind)?;
         for side in Side::BOTH {
             let observed = observe(&lab, side)?;

@@ -1,15 +1,14 @@
 //! Every pair of networks connects with our server alone, and directly where that can be.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use madang_e2e::until::{SOON, until};
 use madang_e2e::{Page, Route, Server, Setup, Stage, counts, in_a_call, programs, scenario};
-use madang_lab::{Kind, Lab, Side};
+use madang_lab::{Family, Kind, Lab, Side};
 
-use crate::networks;
+use crate::networks::Networks;
 use crate::table::{Cell, Table};
 
 /// Whether two can reach each other without a relay. Each sends to what the other's STUN server saw.
@@ -19,9 +18,12 @@ use crate::table::{Cell, Table};
 ///   whose address is known while its port is not.
 /// - A cone wants the port as well. Of a symmetric peer nobody knows it.
 fn can_be_direct(one: Kind, other: Kind) -> bool {
-    let no_udp = |kind| matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443);
     let hidden = |one, other| one == Kind::Symmetric && matches!(other, Kind::Symmetric | Kind::Cone);
-    !no_udp(one) && !no_udp(other) && !hidden(one, other) && !hidden(other, one)
+    has_udp(one) && has_udp(other) && !hidden(one, other) && !hidden(other, one)
+}
+
+fn has_udp(kind: Kind) -> bool {
+    !matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443 | Kind::OnlyTls443)
 }
 
 /// Two browsers, one at each end.
@@ -73,8 +75,9 @@ impl Pair {
         Ok(())
     }
 
-    async fn cell(&self, lab: &Lab, server: &Server, kinds: (Kind, Kind)) -> Result<(Route, Route, Duration)> {
+    async fn cell(&self, networks: &Networks, kinds: (Kind, Kind)) -> Result<(Route, Route, Duration)> {
         self.part().await?;
+        let Networks { lab, server, .. } = networks;
         lab.between(kinds.0, kinds.1)?;
         let (_, _, took) = self.call(server).await?;
         let (a, b) = self.settled(can_be_direct(kinds.0, kinds.1)).await?;
@@ -102,15 +105,12 @@ fn pairs(time: u32) -> impl Iterator<Item = (Kind, Kind)> {
 }
 
 async fn matrix(stage: &Stage, name: &str, a: Setup, b: Setup) -> Result<()> {
-    let lab = Arc::new(Lab::new()?);
-    let server = networks::server(stage, &lab).await?;
-    let pair = Pair {
-        a: networks::page(stage, &lab, Side::A, "ada", a).await?,
-        b: networks::page(stage, &lab, Side::B, "ben", b).await?,
-    };
+    let networks = Networks::new(stage, Family::V4).await?;
+    let pair =
+        Pair { a: networks.page(stage, Side::A, "ada", a).await?, b: networks.page(stage, Side::B, "ben", b).await? };
     let mut table = Table::new(name);
     for (time, kinds) in (0..counts::lab_times()).flat_map(|time| pairs(time).map(move |kinds| (time, kinds))) {
-        let outcome = pair.cell(&lab, &server, kinds).await;
+        let outcome = pair.cell(&networks, kinds).await;
         let cell = match outcome {
             Ok((a, b, took)) => Cell::Connected { a, b, took },
             Err(error) => {
@@ -135,7 +135,7 @@ async fn matrix(stage: &Stage, name: &str, a: Setup, b: Setup) -> Result<()> {
 
 #[tokio::test]
 async fn every_pair_of_networks_connects_two_chromiums() -> Result<()> {
-    if !networks::possible() {
+    if !madang_lab::possible() {
         return Ok(());
     }
     let name = "lab-chromium-chromium";
@@ -144,7 +144,7 @@ async fn every_pair_of_networks_connects_two_chromiums() -> Result<()> {
 
 #[tokio::test]
 async fn every_pair_of_networks_connects_chromium_and_firefox() -> Result<()> {
-    if !networks::possible() {
+    if !madang_lab::possible() {
         return Ok(());
     }
     let name = "lab-chromium-firefox";

@@ -1,39 +1,53 @@
 //! A lab with our server in the middle and browsers at its ends.
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
-use anyhow::Result;
-use madang_e2e::{Page, Place, Server, Setup, Stage};
-use madang_lab::{Lab, Side};
+use anyhow::{Context as _, Result};
+use madang_e2e::{Browser, Page, Place, Server, Setup, Stage};
+use madang_lab::{Family, Lab, Namespace, Side};
+
+use crate::authority::Authority;
 
 /// The port that the strictest firewall lets through.
-pub(crate) const HTTPS: u16 = 443;
+const HTTPS: u16 = 443;
 
-/// Whether a lab can be made. `cargo xtask test lab` has looked before, and says why not.
-pub(crate) fn possible() -> bool {
-    let obstacle = madang_lab::obstacle();
-    if let Some(reason) = &obstacle {
-        println!("skipped: {reason}");
+/// Networks with a server. They are there until the last program in them has ended.
+#[derive(Debug)]
+pub(crate) struct Networks {
+    pub(crate) lab: Arc<Lab>,
+    pub(crate) server: Server,
+    authority: Authority,
+}
+
+impl Networks {
+    /// Builds them. Our server is all that there is in the public network.
+    pub(crate) async fn new(stage: &Stage, family: Family) -> Result<Self> {
+        let lab = Arc::new(Lab::with(family)?);
+        let authority = Authority::sign(Lab::NAME)?;
+        let (certificate, key) = (authority.certificate(), authority.key());
+        let listen = SocketAddr::new(lab.address(1), HTTPS);
+        let name = |path: &std::path::Path| path.to_str().map(str::to_owned).context("the folder's name is no text");
+        let flags = ["--tls-cert", &name(&certificate)?, "--tls-key", &name(&key)?];
+        let server = stage.server_at(&place(&lab, Lab::public), listen, Lab::NAME, &flags).await?;
+        Ok(Self { lab, server, authority })
     }
-    obstacle.is_none()
+
+    /// Starts a browser at one of the ends.
+    pub(crate) async fn page(&self, stage: &Stage, side: Side, name: &str, setup: Setup) -> Result<Page> {
+        let there = place(&self.lab, move |lab| lab.client(side));
+        let page = stage.page(name, &setup.place(&there).any_certificate().routes()).await?;
+        if page.browser() == Browser::Firefox {
+            page.trust_authority(&self.authority.base64()).await?;
+        }
+        Ok(page)
+    }
 }
 
-/// Our server, and nothing else, in the public network.
-pub(crate) async fn server(stage: &Stage, lab: &Arc<Lab>) -> Result<Server> {
-    let there = lab.clone();
-    let place = Place::new(lab.public().prefix(), move |address| {
-        there.public().within(|| TcpStream::connect(address)).map_err(io::Error::other)?
-    });
-    stage.server_at(&place, &lab.address(1).to_string(), HTTPS, &["--tls-self-signed"]).await
-}
-
-/// A browser at one of the ends.
-pub(crate) async fn page(stage: &Stage, lab: &Arc<Lab>, side: Side, name: &str, setup: Setup) -> Result<Page> {
-    let there = lab.clone();
-    let place = Place::new(lab.client(side).prefix(), move |address| {
-        there.client(side).within(|| TcpStream::connect(address)).map_err(io::Error::other)?
-    });
-    stage.page(name, &setup.place(&place).any_certificate().routes()).await
+/// One of the lab's namespaces as a place for programs.
+fn place(lab: &Arc<Lab>, pick: impl Fn(&Lab) -> &Namespace + Send + Sync + 'static) -> Place {
+    let kept = lab.clone();
+    let prefix = pick(lab).prefix().map(str::to_owned);
+    Place::new(prefix, move |address| pick(&kept).within(|| TcpStream::connect(address)).map_err(io::Error::other)?)
 }
