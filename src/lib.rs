@@ -38,8 +38,12 @@ mod room;
 mod signaling;
 mod sys;
 
+#[cfg(all(feature = "allocator", target_arch = "wasm32"))]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 pub use madang_core::{
-    EndReason, PeerState, SignalingState,
+    EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 pub use madang_protocol::{
@@ -48,5 +52,6 @@ pub use madang_protocol::{
 
 pub use self::{
     error::Error,
+    peer::IceTransportPolicy,
     room::{MediaProblem, Room, RoomEvent, RoomEvents, RoomOptions},
 };

@@ -5,15 +5,16 @@
 //! brought. Tracks come and go by `replaceTrack`, without negotiation.
 //!
 //! A [`Spare`] is made before there is a peer: with its offer and candidates at hand, whoever
-//! comes is offered it at once.
+//! comes is offered it at once, and with a rehearsed answer the camera's pictures can leave as soon
+//! as there is a way.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    rc::Rc,
+    rc::{Rc, Weak},
 };
 
 use madang_core::{
-    ConnectionInput, ConnectionState,
+    ConnectionInput, ConnectionState, Route, rehearsal,
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{Candidate, ConnectionId, Description, DescriptionType, IceServer, PeerId};
@@ -52,12 +53,31 @@ pub(crate) enum Report {
     Remote(MediaStream),
 }
 
+/// Which candidates may be used (`RTCIceTransportPolicy`, webrtc-pc section 4.2.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IceTransportPolicy {
+    /// All of them.
+    #[default]
+    All,
+    /// Only those of a relay: peers learn no address of this page's network.
+    Relay,
+}
+
 /// `RTCConfiguration` (webrtc-pc section 4.2.1).
-#[derive(Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Configuration<'a> {
-    ice_servers: &'a [IceServer],
-    bundle_policy: &'static str,
+pub(crate) struct Configuration {
+    pub(crate) ice_servers: Vec<IceServer>,
+    pub(crate) ice_transport_policy: IceTransportPolicy,
+    pub(crate) bundle_policy: &'static str,
+}
+
+impl Configuration {
+    /// Without servers yet.
+    pub(crate) fn new(ice_transport_policy: IceTransportPolicy) -> Self {
+        Self { ice_servers: Vec::new(), ice_transport_policy, bundle_policy: "max-bundle" }
+    }
 }
 
 /// A connection with a peer.
@@ -73,7 +93,7 @@ pub(crate) struct Spare(Line);
 
 /// An RTCPeerConnection with its listeners, and where they report to.
 struct Line {
-    rtc: PeerConnection,
+    rtc: Rc<PeerConnection>,
     remote: MediaStream,
     outlet: Rc<Outlet>,
 }
@@ -123,6 +143,17 @@ impl Outlet {
         kept
     }
 
+    /// The peer's part is played by nobody until there is one: what encodes and sends is made now.
+    /// A browser that refuses does without.
+    fn rehearse(&self, rtc: &Weak<PeerConnection>) {
+        let kept = self.offer.borrow();
+        if let Some(KeptOffer { description: Some(ConnectionInput::LocalDescriptionSet(offer)), .. }) = &*kept
+            && let Some(rtc) = rtc.upgrade()
+        {
+            rtc.set_remote_description(RtcSdpType::Pranswer, &rehearsal::answer(&offer.sdp), |_| ());
+        }
+    }
+
     fn hand_over(&self) {
         let ready = self.offer.borrow().as_ref().is_some_and(|offer| offer.wanted && offer.description.is_some());
         if !ready {
@@ -149,8 +180,8 @@ impl std::fmt::Debug for Line {
 
 impl Spare {
     /// Makes a connection that offers, and its offer.
-    pub(crate) fn new(ice_servers: &[IceServer], tracks: &LocalTracks) -> Result<Self, JsValue> {
-        let line = Line::new(ice_servers, Some(tracks))?;
+    pub(crate) fn new(configuration: &Configuration, tracks: &LocalTracks) -> Result<Self, JsValue> {
+        let line = Line::new(configuration, Some(tracks))?;
         line.outlet.offer.replace(Some(KeptOffer::default()));
         line.describe();
         Ok(Self(line))
@@ -171,7 +202,7 @@ impl Spare {
 
 impl Line {
     /// A connection; with transceivers for these tracks if it is to offer.
-    fn new(ice_servers: &[IceServer], offered: Option<&LocalTracks>) -> Result<Self, JsValue> {
+    fn new(configuration: &Configuration, offered: Option<&LocalTracks>) -> Result<Self, JsValue> {
         let (remote, outlet) = (MediaStream::new()?, Rc::<Outlet>::default());
         let listener = {
             let (outlet, remote) = (outlet.clone(), Clone::clone(&remote));
@@ -189,8 +220,7 @@ impl Line {
                 },
             }
         };
-        let configuration = Configuration { ice_servers, bundle_policy: "max-bundle" };
-        let rtc = PeerConnection::new(&configuration, listener)?;
+        let rtc = Rc::new(PeerConnection::new(configuration, listener)?);
         if let Some(tracks) = offered {
             for kind in [Kind::Audio, Kind::Video] {
                 rtc.add_transceiver(kind, tracks.track(kind), &tracks.stream);
@@ -203,11 +233,12 @@ impl Line {
     fn describe(&self) {
         let done = self.done(Operation::SetLocalDescription);
         let (outlet, remote) = (Rc::downgrade(&self.outlet), Clone::clone(&self.remote));
+        let rtc = Rc::downgrade(&self.rtc);
         self.rtc.set_local_description(move |result| {
             done(result.and_then(|description| from_rtc(&description).map(ConnectionInput::LocalDescriptionSet)));
-            if let Some(outlet) = outlet.upgrade()
-                && outlet.unanswered.take()
-            {
+            let Some(outlet) = outlet.upgrade() else { return };
+            outlet.rehearse(&rtc);
+            if outlet.unanswered.take() {
                 outlet.report(Report::Remote(remote));
             }
         });
@@ -245,10 +276,10 @@ impl Connection {
         peer: PeerId,
         id: ConnectionId,
         offered: Option<&LocalTracks>,
-        ice_servers: &[IceServer],
+        configuration: &Configuration,
         report: impl Fn(Report) + 'static,
     ) -> Result<Self, JsValue> {
-        let line = Line::new(ice_servers, offered)?;
+        let line = Line::new(configuration, offered)?;
         line.outlet.room.get_or_init(|| Box::new(report));
         Ok(Self { peer, id, line })
     }
@@ -269,7 +300,8 @@ impl Connection {
                 let done = self.line.done(Operation::SetRemoteDescription);
                 let this = Rc::downgrade(self);
                 let offer = description.kind == DescriptionType::Offer;
-                self.line.rtc.set_remote_description(&description, move |result| {
+                let kind = if offer { RtcSdpType::Offer } else { RtcSdpType::Answer };
+                self.line.rtc.set_remote_description(kind, &description.sdp, move |result| {
                     let Some(this) = this.upgrade() else { return };
                     if result.is_ok() {
                         if offer {
@@ -289,6 +321,15 @@ impl Connection {
                     log::debug("madang: a candidate was refused:", &error);
                 }
             }),
+            ConnectionCall::ReadRoute => {
+                let outlet = Rc::downgrade(&self.line.outlet);
+                self.line.rtc.selected_pair(move |pair| {
+                    if let Some(outlet) = outlet.upgrade() {
+                        let route = Route::of(&pair.local, &pair.remote, &pair.relay_protocol);
+                        outlet.report(Report::Input(ConnectionInput::Route(route)));
+                    }
+                });
+            }
             ConnectionCall::RestartIce => {
                 if let Err(error) = self.line.rtc.restart_ice() {
                     log::warn("madang: this browser cannot restart ICE:", &error);
@@ -313,6 +354,13 @@ impl Connection {
     /// Sends these tracks from now on.
     pub(crate) fn replace_tracks(&self, tracks: &LocalTracks) {
         self.line.replace_tracks(tracks);
+    }
+
+    /// Uses these servers at the next ICE restart.
+    pub(crate) fn configure(&self, configuration: &Configuration) {
+        if let Err(error) = self.line.rtc.configure(configuration) {
+            log::warn("madang: this browser does not take fresh iceServers:", &error);
+        }
     }
 }
 

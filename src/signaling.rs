@@ -12,7 +12,9 @@ use madang_core::{
     Output, SocketInput,
     tutorial::{Heard, Say, Tutorial},
 };
-use madang_protocol::{DescriptionType, Generation, Join, RoomName, Secret, message::event, tutorial};
+use madang_protocol::{
+    DescriptionType, Generation, IceServers, Join, Reply, RoomName, Secret, message::event, tutorial,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
@@ -113,6 +115,14 @@ impl Signaling {
             (Dialect::Native { joins, carried }, Output::Join(join)) => {
                 self.join(join, joins, carried.take());
             }
+            (Dialect::Native { .. }, Output::AskForIceServers) => {
+                let report = self.report.clone();
+                self.socket.emit_with_ack(event::ICE_SERVERS, None, move |answer| {
+                    if let Some(Reply::Ok(servers)) = decode::<Reply<IceServers>>(event::ICE_SERVERS, answer) {
+                        report(SocketInput::IceServers(servers));
+                    }
+                });
+            }
             (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
             (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
             (Dialect::Tutorial { machine, room }, _) => {
@@ -147,7 +157,7 @@ impl Signaling {
         joins.set(number);
         let (joins, report) = (joins.clone(), self.report.clone());
         if let Some(payload) = encode(join) {
-            self.socket.emit_with_ack(event::JOIN, &payload, move |answer| {
+            self.socket.emit_with_ack(event::JOIN, Some(payload), move |answer| {
                 if joins.get() == number
                     && let Some(reply) = decode(event::JOIN, answer)
                 {

@@ -14,4 +14,5 @@ pub(crate) mod peer_connection;
 pub(crate) mod promise;
 pub(crate) mod random;
 pub(crate) mod socket;
+pub(crate) mod stats;
 pub(crate) mod storage;

@@ -2,7 +2,7 @@
 
 use js_sys::{Object, Reflect};
 use madang_core::{
-    PeerState, SignalingState,
+    PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 use madang_protocol::{Dialect, LeaveReason};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The types of all events.
-pub(super) const TYPES: [&str; 11] = [
+pub(super) const TYPES: [&str; 12] = [
     "local-stream",
     "local-media",
     "media-problem",
@@ -23,6 +23,7 @@ pub(super) const TYPES: [&str; 11] = [
     "peer-joined",
     "peer-state",
     "peer-stream",
+    "peer-route",
     "peer-media",
     "peer-left",
     "ended",
@@ -57,6 +58,9 @@ pub(super) fn to_js(event: &RoomEvent) -> (&'static str, JsValue) {
         }
         RoomEvent::PeerStream { peer, stream } => {
             ("peer-stream", object(&[("peer", peer.as_str().into()), ("stream", stream.into())]))
+        }
+        RoomEvent::PeerRoute { peer, route: taken } => {
+            ("peer-route", object(&[("peer", peer.as_str().into()), ("route", route(*taken).into())]))
         }
         RoomEvent::PeerMedia { peer, microphone, camera } => (
             "peer-media",
@@ -97,6 +101,15 @@ fn peer_state(state: PeerState) -> &'static str {
         PeerState::Connecting => "connecting",
         PeerState::Connected => "connected",
         PeerState::Reconnecting => "reconnecting",
+    }
+}
+
+fn route(route: Route) -> &'static str {
+    match route {
+        Route::Direct => "direct",
+        Route::RelayUdp => "relay-udp",
+        Route::RelayTcp => "relay-tcp",
+        Route::RelayTls => "relay-tls",
     }
 }
 

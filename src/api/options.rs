@@ -7,7 +7,7 @@ use madang_protocol::Dialect;
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::error;
-use crate::room::RoomOptions;
+use crate::{peer::IceTransportPolicy, room::RoomOptions};
 
 /// Reads a `RoomOptions` object.
 pub(super) fn parse(object: &JsValue) -> Result<RoomOptions, JsValue> {
@@ -29,6 +29,11 @@ pub(super) fn parse(object: &JsValue) -> Result<RoomOptions, JsValue> {
         None | Some("native") => {}
         Some("tutorial") => options = options.dialect(Dialect::Tutorial),
         Some(_) => return Err(invalid("dialect must be \"native\" or \"tutorial\"")),
+    }
+    match text(object, "iceTransportPolicy")?.as_deref() {
+        None | Some("all") => {}
+        Some("relay") => options = options.ice_transport_policy(IceTransportPolicy::Relay),
+        Some(_) => return Err(invalid("iceTransportPolicy must be \"all\" or \"relay\"")),
     }
     let (audio, audio_constraints) = medium(object, "audio")?;
     let (video, video_constraints) = medium(object, "video")?;

@@ -20,6 +20,11 @@ export interface RoomOptions {
    */
   dialect?: Dialect;
   /**
+   * Which candidates may be used. "relay": the call goes through the server's relay, and peers
+   * learn no address of this page's network. Default: "all".
+   */
+  iceTransportPolicy?: RTCIceTransportPolicy;
+  /**
    * A Socket.IO socket made before this module was loaded, with `reconnection: false`; the room
    * owns it from then on. It may have joined already, with `auth: { join: { v: 1, room, secret,
    * instance, generation: instance } }`; then it keeps what it receives in `socket.received`:
@@ -32,6 +37,8 @@ export interface RoomOptions {
 export type SignalingState = "connecting" | "joined" | "reconnecting";
 /** The way to a peer. */
 export type PeerState = "connecting" | "connected" | "reconnecting";
+/** The route to a peer: straight, or through a relay that is reached over UDP, TCP or TLS. */
+export type Route = "direct" | "relay-udp" | "relay-tcp" | "relay-tls";
 /** A way to talk: this protocol, or the older tutorial's. */
 export type Dialect = "native" | "tutorial";
 /** Why a peer is gone. */
@@ -70,6 +77,8 @@ export interface RoomEventMap {
   "peer-state": { peer: string; state: PeerState };
   /** A peer's audio and video; comes again when its connection was replaced. */
   "peer-stream": { peer: string; stream: MediaStream };
+  /** The route to a peer became known, or is another one. */
+  "peer-route": { peer: string; route: Route };
   /** A peer said what it sends. */
   "peer-media": { peer: string; microphone: boolean; camera: boolean };
   /** Somebody is gone. */

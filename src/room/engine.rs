@@ -27,7 +27,7 @@ use super::{MediaProblem, RoomEvent, RoomOptions, event::Events, secret};
 use crate::{
     Error,
     media::{Acquired, Constraints, LocalMedia},
-    peer::{Connection, Report, Spare},
+    peer::{Configuration, Connection, Report, Spare},
     signaling::{self, Signaling},
     sys::{clock, log, page::PageListeners, socket::Socket},
 };
@@ -63,7 +63,7 @@ pub(crate) struct Engine {
     spare: RefCell<Option<Spare>>,
     spare_wanted: Cell<bool>,
     remote: RefCell<Vec<(PeerId, MediaStream)>>,
-    ice_servers: RefCell<Vec<IceServer>>,
+    configuration: RefCell<Configuration>,
     /// When the session wants to be woken, and what will do it.
     timer: RefCell<Option<(Time, Timeout)>>,
     page: RefCell<Option<PageListeners>>,
@@ -116,7 +116,7 @@ impl Engine {
             spare: RefCell::default(),
             spare_wanted: Cell::default(),
             remote: RefCell::default(),
-            ice_servers: RefCell::default(),
+            configuration: RefCell::new(Configuration::new(options.ice_transport_policy)),
             timer: RefCell::default(),
             page: RefCell::default(),
             events: Events::default(),
@@ -202,6 +202,15 @@ impl Engine {
         }
         self.working.set(false);
         self.set_timer();
+        // Last: a page that shows something is busy, and peers wait for what was to be said.
+        self.events.deliver();
+    }
+
+    fn emit(&self, event: RoomEvent) {
+        self.events.keep(event);
+        if !self.working.get() {
+            self.events.deliver();
+        }
     }
 
     fn take(&self, work: Work) {
@@ -245,7 +254,7 @@ impl Engine {
         self.spare_wanted.set(false);
         if self.spare.borrow().is_none() {
             // Where none can be made, the connection that is needed fails as well, and says so.
-            *self.spare.borrow_mut() = Spare::new(&self.ice_servers.borrow(), &self.local.tracks()).ok();
+            *self.spare.borrow_mut() = Spare::new(&self.configuration.borrow(), &self.local.tracks()).ok();
         }
     }
 
@@ -266,11 +275,11 @@ impl Engine {
                     MediaProblemKind::Ended => String::new(),
                     _ => self.refusal.borrow().clone(),
                 };
-                self.events.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
+                self.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
             }
             MediaOutput::Sending { microphone, camera } => {
                 self.session.borrow_mut().handle(clock::now(), Input::Media { microphone, camera });
-                self.events.emit(RoomEvent::LocalMedia { microphone, camera });
+                self.emit(RoomEvent::LocalMedia { microphone, camera });
             }
         }
     }
@@ -284,14 +293,16 @@ impl Engine {
         if let Some(spare) = &*self.spare.borrow() {
             spare.replace_tracks(&tracks);
         }
-        self.events.emit(RoomEvent::LocalStream(tracks.stream));
+        self.emit(RoomEvent::LocalStream(tracks.stream));
     }
 
     fn perform(&self, output: Output) {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Join(_) | Output::Signal(_) | Output::Leave => self.signaling(|signaling| signaling.say(&output)),
+            Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave => {
+                self.signaling(|signaling| signaling.say(&output))
+            }
             Output::Prepare => self.spare_wanted.set(true),
             Output::Open { peer, connection, offerer } => self.open(peer, connection, offerer),
             Output::Close { peer, connection } => {
@@ -323,9 +334,9 @@ impl Engine {
             self.connections.borrow_mut().push(Rc::new(spare.open(peer, id, report)));
             return;
         }
-        let servers = self.ice_servers.borrow().clone();
+        let configuration = self.configuration.borrow().clone();
         let tracks = offerer.then(|| self.local.tracks());
-        match Connection::open(peer.clone(), id, tracks.as_ref(), &servers, report) {
+        match Connection::open(peer.clone(), id, tracks.as_ref(), &configuration, report) {
             Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
             Err(error) => {
                 log::warn("madang: this browser cannot open an RTCPeerConnection:", &error);
@@ -356,7 +367,7 @@ impl Engine {
             remote.retain(|(of, _)| *of != peer);
             remote.push((peer.clone(), Clone::clone(&stream)));
         }
-        self.events.emit(RoomEvent::PeerStream { peer, stream });
+        self.emit(RoomEvent::PeerStream { peer, stream });
     }
 
     fn tell(&self, event: SessionEvent) {
@@ -374,6 +385,7 @@ impl Engine {
             SessionEvent::Signaling(state) => RoomEvent::Signaling(state),
             SessionEvent::PeerJoined { peer, name, dialect } => RoomEvent::PeerJoined { peer, name, dialect },
             SessionEvent::PeerState { peer, state } => RoomEvent::PeerState { peer, state },
+            SessionEvent::PeerRoute { peer, route } => RoomEvent::PeerRoute { peer, route },
             SessionEvent::PeerMedia { peer, microphone, camera } => RoomEvent::PeerMedia { peer, microphone, camera },
             SessionEvent::PeerLeft { peer, reason } => {
                 self.remote.borrow_mut().retain(|(of, _)| *of != peer);
@@ -385,14 +397,21 @@ impl Engine {
                 RoomEvent::Ended(reason)
             }
         };
-        self.events.emit(event);
+        self.emit(event);
     }
 
-    /// Uses these `iceServers` for connections to come.
-    fn serve_ice(&self, servers: Vec<IceServer>) {
-        if self.ice_servers.replace(servers) != *self.ice_servers.borrow() {
-            self.spare.take();
+    /// Uses these `iceServers` for connections to come, and for ICE restarts of those there are.
+    fn serve_ice(&self, ice_servers: Vec<IceServer>) {
+        let before = self.configuration.borrow().clone();
+        let configuration = Configuration { ice_servers, ..before.clone() };
+        if configuration == before {
+            return;
         }
+        self.spare.take();
+        for connection in self.connections.borrow().iter() {
+            connection.configure(&configuration);
+        }
+        self.configuration.replace(configuration);
     }
 
     /// Releases everything; the session has closed its connections already.

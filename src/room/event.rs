@@ -9,7 +9,7 @@ use std::{
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_core::Stream;
 use madang_core::{
-    EndReason, PeerState, SignalingState,
+    EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 use madang_protocol::{Dialect, DisplayName, LeaveReason, PeerId};
@@ -63,6 +63,13 @@ pub enum RoomEvent {
         /// Their tracks.
         stream: MediaStream,
     },
+    /// The route to a peer became known, or is another one.
+    PeerRoute {
+        /// Who.
+        peer: PeerId,
+        /// The route, as `getStats()` shows it.
+        route: Route,
+    },
     /// A peer said what it sends.
     PeerMedia {
         /// Who.
@@ -107,62 +114,63 @@ impl Stream for RoomEvents {
 }
 
 /// Where a room's events go.
-#[derive(Debug)]
-pub(crate) struct Events(RefCell<Listening>);
-
-#[derive(Debug)]
-enum Listening {
-    /// Nobody has asked yet: kept for the first who does.
-    Nobody(Vec<RoomEvent>),
-    Somebody(Vec<UnboundedSender<RoomEvent>>),
-    Over,
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    /// Not delivered yet. Until somebody asks for the first time, that is everything.
+    kept: RefCell<Vec<RoomEvent>>,
+    listening: RefCell<Listening>,
 }
 
-impl Default for Events {
-    fn default() -> Self {
-        Self(RefCell::new(Listening::Nobody(Vec::new())))
-    }
+#[derive(Debug, Default)]
+enum Listening {
+    #[default]
+    Nobody,
+    Somebody(Vec<UnboundedSender<RoomEvent>>),
+    Over,
 }
 
 impl Events {
     /// A new stream.
     pub(crate) fn subscribe(&self) -> RoomEvents {
         let (sender, receiver) = unbounded();
-        let mut listening = self.0.borrow_mut();
+        let mut listening = self.listening.borrow_mut();
         match &mut *listening {
-            Listening::Nobody(kept) => {
-                let over = matches!(kept.last(), Some(RoomEvent::Ended(_)));
-                for event in kept.drain(..) {
-                    deliver(&sender, event);
-                }
-                *listening = if over { Listening::Over } else { Listening::Somebody(vec![sender]) };
-            }
+            Listening::Nobody => *listening = Listening::Somebody(vec![sender]),
             Listening::Somebody(senders) => senders.push(sender),
             Listening::Over => {}
         }
+        drop(listening);
+        self.deliver();
         RoomEvents(receiver)
     }
 
-    /// Tells everybody.
-    pub(crate) fn emit(&self, event: RoomEvent) {
-        let mut listening = self.0.borrow_mut();
-        match &mut *listening {
-            Listening::Nobody(kept) => kept.push(event),
-            Listening::Somebody(senders) => {
-                senders.retain(|sender| !sender.is_closed());
-                for sender in senders.iter() {
-                    deliver(sender, event.clone());
-                }
-                if matches!(event, RoomEvent::Ended(_)) {
-                    *listening = Listening::Over;
-                }
+    /// Keeps an event to be delivered.
+    pub(crate) fn keep(&self, event: RoomEvent) {
+        self.kept.borrow_mut().push(event);
+    }
+
+    /// Tells everybody what is kept.
+    pub(crate) fn deliver(&self) {
+        let mut listening = self.listening.borrow_mut();
+        let senders = match &mut *listening {
+            Listening::Nobody => return,
+            Listening::Somebody(senders) => std::mem::take(senders),
+            // Nothing follows the end.
+            Listening::Over => Vec::new(),
+        };
+        let mut senders: Vec<_> = senders.into_iter().filter(|sender| !sender.is_closed()).collect();
+        for event in self.kept.take() {
+            for sender in &senders {
+                // An unbounded channel refuses only when its receiver is gone, which is its choice.
+                let _ = sender.unbounded_send(event.clone());
             }
-            Listening::Over => {}
+            if matches!(event, RoomEvent::Ended(_)) {
+                senders.clear();
+                *listening = Listening::Over;
+            }
+        }
+        if let Listening::Somebody(listening) = &mut *listening {
+            *listening = senders;
         }
     }
-}
-
-fn deliver(sender: &UnboundedSender<RoomEvent>, event: RoomEvent) {
-    // An unbounded channel refuses only when its receiver is gone, which is its receiver's choice.
-    let _ = sender.unbounded_send(event);
 }

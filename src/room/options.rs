@@ -4,7 +4,7 @@ use js_sys::Promise;
 use madang_protocol::{Dialect, DisplayName, RoomName, Secret, Token};
 use wasm_bindgen::JsValue;
 
-use crate::{media::Constraints, sys::socket::RawSocket};
+use crate::{media::Constraints, peer::IceTransportPolicy, sys::socket::RawSocket};
 
 /// What a room is opened with.
 ///
@@ -28,6 +28,7 @@ pub struct RoomOptions {
     pub(crate) socket: Option<RawSocket>,
     pub(crate) stream: Option<Promise>,
     pub(crate) dialect: Dialect,
+    pub(crate) ice_transport_policy: IceTransportPolicy,
 }
 
 impl RoomOptions {
@@ -45,6 +46,7 @@ impl RoomOptions {
             socket: None,
             stream: None,
             dialect: Dialect::Native,
+            ice_transport_policy: IceTransportPolicy::All,
         }
     }
 
@@ -103,6 +105,14 @@ impl RoomOptions {
     #[must_use]
     pub fn dialect(mut self, dialect: Dialect) -> Self {
         self.dialect = dialect;
+        self
+    }
+
+    /// Which candidates may be used. With [`IceTransportPolicy::Relay`] the call goes through the
+    /// server's relay, and peers learn no address of this page's network.
+    #[must_use]
+    pub fn ice_transport_policy(mut self, policy: IceTransportPolicy) -> Self {
+        self.ice_transport_policy = policy;
         self
     }
 

@@ -10,10 +10,11 @@ use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
     MediaStream, MediaStreamTrack, RtcIceCandidate, RtcPeerConnectionIceEvent, RtcPeerConnectionState, RtcRtpSender,
-    RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSessionDescription, RtcTrackEvent,
+    RtcRtpTransceiver, RtcRtpTransceiverDirection, RtcRtpTransceiverInit, RtcSdpType, RtcSessionDescription,
+    RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::promise;
+use super::{promise, stats::SelectedPair};
 
 #[wasm_bindgen]
 extern "C" {
@@ -26,10 +27,10 @@ extern "C" {
     fn set_local_description_implicitly(this: &Raw) -> Promise;
     #[wasm_bindgen(method, js_name = setLocalDescription)]
     fn set_local_description_to(this: &Raw, description: &JsValue) -> Promise;
-    #[wasm_bindgen(method, js_name = setRemoteDescription)]
-    fn set_remote_description_to(this: &Raw, description: &JsValue) -> Promise;
     #[wasm_bindgen(method, js_name = addIceCandidate)]
     fn add_ice_candidate_init(this: &Raw, candidate: &JsValue) -> Promise;
+    #[wasm_bindgen(method, catch, js_name = setConfiguration)]
+    fn set_configuration_to(this: &Raw, configuration: &JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = restartIce)]
     fn restart(this: &Raw) -> Result<(), JsValue>;
 
@@ -116,16 +117,16 @@ impl PeerConnection {
         promise::settled(&self.raw.set_local_description_to(&rollback), |result| done(result.map(drop)));
     }
 
-    /// `setRemoteDescription(description)`.
+    /// `setRemoteDescription({type: kind, sdp})`.
     pub(crate) fn set_remote_description(
         &self,
-        description: &impl Serialize,
+        kind: RtcSdpType,
+        sdp: &str,
         done: impl FnOnce(Result<(), JsValue>) + 'static,
     ) {
-        match to_js(description) {
-            Ok(init) => promise::settled(&self.raw.set_remote_description_to(&init), |result| done(result.map(drop))),
-            Err(error) => done(Err(error)),
-        }
+        let description = RtcSessionDescriptionInit::new(kind);
+        description.set_sdp(sdp);
+        promise::settled(&self.raw.set_remote_description(&description), |result| done(result.map(drop)));
     }
 
     /// `addIceCandidate(candidate)`; null is the end of candidates.
@@ -138,6 +139,21 @@ impl PeerConnection {
             Ok(init) => promise::settled(&self.raw.add_ice_candidate_init(&init), |result| done(result.map(drop))),
             Err(error) => done(Err(error)),
         }
+    }
+
+    /// `setConfiguration(configuration)`.
+    pub(crate) fn configure(&self, configuration: &impl Serialize) -> Result<(), JsValue> {
+        self.raw.set_configuration_to(&to_js(configuration)?)
+    }
+
+    /// `getStats()`; gives the selected pair, once there is one.
+    pub(crate) fn selected_pair(&self, done: impl FnOnce(SelectedPair) + 'static) {
+        promise::settled(&self.raw.get_stats(), |report| {
+            // A closed connection has none.
+            if let Some(pair) = report.ok().and_then(|report| SelectedPair::of(&report)) {
+                done(pair);
+            }
+        });
     }
 
     /// `restartIce()`.

@@ -7,6 +7,11 @@ use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 
 /// Calls `done` with what the promise settles to, if it ever does.
 pub(crate) fn settled(promise: &Promise, done: impl FnOnce(Result<JsValue, JsValue>) + 'static) {
+    react(promise, Box::new(done));
+}
+
+/// Once for all reactions: each copy would be downloaded.
+fn react(promise: &Promise, done: Box<dyn FnOnce(Result<JsValue, JsValue>)>) {
     let done = Rc::new(RefCell::new(Some(done)));
     let reaction = |wrap: fn(JsValue) -> Result<JsValue, JsValue>| -> Function {
         let done = done.clone();

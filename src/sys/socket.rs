@@ -134,9 +134,9 @@ impl Socket {
     }
 
     /// Sends an event that the server acknowledges; `answer` may never be called.
-    pub(crate) fn emit_with_ack(&self, event: &str, payload: &JsValue, answer: impl FnMut(JsValue) + 'static) {
+    pub(crate) fn emit_with_ack(&self, event: &str, payload: Option<JsValue>, answer: impl FnMut(JsValue) + 'static) {
         let answer = Closure::<dyn FnMut(JsValue)>::new(answer).into_js_value();
-        self.raw.emit(event, &Array::of2(payload, &answer));
+        self.raw.emit(event, &payload.into_iter().chain([answer]).collect());
     }
 }
 

@@ -45,6 +45,7 @@ struct OtherTile {
     root: Element,
     veil: Element,
     name: Element,
+    route: Element,
     mic: Element,
     camera: Element,
     video: Option<HtmlVideoElement>,
@@ -178,6 +179,7 @@ impl OtherTile {
             peer,
             veil: find(&root, ".veil")?,
             name: find(&root, ".name")?,
+            route: find(&root, ".route")?,
             mic: find(&root, "[data-testid=remote-mic]")?,
             camera: find(&root, "[data-testid=remote-camera]")?,
             video: None,
@@ -189,6 +191,9 @@ impl OtherTile {
         set_flag(&self.root, "data-hidden", tile.hidden);
         set_optional_text(&self.veil, tile.veil);
         set_text(&self.name, &tile.name);
+        let [route, words] = tile.route.unwrap_or_default();
+        set_attribute(&self.route, "data-route", route);
+        set_text(&self.route, words);
         for (element, on, words) in
             [(&self.mic, tile.microphone, tile.microphone_words), (&self.camera, tile.camera, tile.camera_words)]
         {

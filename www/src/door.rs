@@ -49,7 +49,9 @@ pub(crate) struct DoorScreen {
     room: Element,
     lead: Element,
     join: Element,
+    relay_only: HtmlInputElement,
     _join: EventListener,
+    _relay_only: EventListener,
 }
 
 impl DoorScreen {
@@ -57,6 +59,8 @@ impl DoorScreen {
     pub(crate) fn new(document: &Document, inputs: &Inputs, language: Language) -> Result<Self, Missing> {
         let root = instance(document, "door-screen", language)?;
         let join: Element = find(&root, "#join")?;
+        let relay_only: HtmlInputElement = find(&root, "#relay-only")?;
+        let choice = relay_only.clone();
         Ok(Self {
             link: Link::new(&root, inputs)?,
             note: find(&root, "#door-note")?,
@@ -64,6 +68,8 @@ impl DoorScreen {
             lead: find(&root, "#door-lead")?,
             _join: inputs.click(&join, || Input::Join),
             join,
+            _relay_only: inputs.listen(&relay_only, "change", move |_| Some(Input::RelayOnly(choice.checked()))),
+            relay_only,
             root,
         })
     }
@@ -74,6 +80,7 @@ impl DoorScreen {
         set_text(&self.room, view.room.as_str());
         set_text(&self.lead, view.lead);
         set_text(&self.join, view.join);
+        self.relay_only.set_checked(view.relay_only);
         self.link.show(link, copy_words);
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Input {
     ToggleMicrophone,
     /// The camera's button or key.
     ToggleCamera,
+    /// "Hide my address".
+    RelayOnly(bool),
     /// "Copy link".
     Copy,
     /// The link was copied, or could only be selected.
@@ -79,6 +81,8 @@ pub(crate) enum Effect {
     SetMicrophone(bool),
     /// Turn the camera on or off.
     SetCamera(bool),
+    /// Let calls go through the relay only, or not, from now on.
+    RememberRelayOnly(bool),
     /// Copy the room's link.
     Copy,
     /// Play the pictures without sound, which every browser allows.

@@ -18,6 +18,11 @@ mod state;
 mod view;
 mod words;
 
+/// Half the size of the standard one.
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
+
 fn main() {
     if let Some(performance) = web_sys::window().and_then(|window| window.performance()) {
         // Only a measurement: without it the page is the same.

@@ -12,7 +12,7 @@ use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_core::Stream;
 use gloo_events::EventListener;
 use gloo_timers::callback::{Interval, Timeout};
-use madang::{Room, RoomEvent, RoomEvents, RoomName, RoomOptions};
+use madang::{IceTransportPolicy, Room, RoomEvent, RoomEvents, RoomName, RoomOptions};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement, KeyboardEvent, Performance, Window};
@@ -34,6 +34,8 @@ use crate::{
 /// `history.state` of an address whose page was in the room. A reload keeps it, and it is no
 /// part of the link that people send each other.
 const INSIDE: &str = "inside";
+/// In `localStorage` while calls go through the relay only.
+const RELAY_ONLY: &str = "madang:relay-only";
 /// How long the answer to "Copy link" stays.
 const COPIED_MILLISECONDS: u32 = 2500;
 const SECOND_MILLISECONDS: u32 = 1000;
@@ -92,7 +94,7 @@ impl Page {
         inputs.send(opened(&window, inside));
         Ok(Self {
             performance: window.performance().ok_or(Missing("performance"))?,
-            state: State::new(),
+            state: State { relay_only: remembered(&window).is_some(), ..State::new() },
             screen: Screen::None,
             early: Early::take(),
             room: None,
@@ -162,6 +164,7 @@ impl Page {
             Effect::Close => self.close(),
             Effect::SetMicrophone(on) => self.with_room(|room| room.set_microphone(on)),
             Effect::SetCamera(on) => self.with_room(|room| room.set_camera(on)),
+            Effect::RememberRelayOnly(on) => remember(&self.window, on),
             Effect::Copy => self.copy(),
             Effect::PlaySilently => self.play_all(false),
             Effect::Hear => self.play_all(true),
@@ -169,7 +172,8 @@ impl Page {
     }
 
     fn open(&mut self, room: RoomName) {
-        match Room::open(self.early.give(RoomOptions::new(room))) {
+        let policy = if self.state.relay_only { IceTransportPolicy::Relay } else { IceTransportPolicy::All };
+        match Room::open(self.early.give(RoomOptions::new(room).ice_transport_policy(policy))) {
             Ok(room) => {
                 let events = room.events();
                 self.room = Some((room, events));
@@ -310,6 +314,18 @@ impl Page {
             Screen::Call(call) => act(&call.link),
             Screen::None | Screen::Start { .. } => {}
         }
+    }
+}
+
+/// Whether this browser's calls go through the relay only.
+fn remembered(window: &Window) -> Option<String> {
+    window.local_storage().ok()??.get_item(RELAY_ONLY).ok()?
+}
+
+/// For the calls to come. Where nothing may be stored, the choice holds as long as the page.
+fn remember(window: &Window, on: bool) {
+    if let Ok(Some(storage)) = window.local_storage() {
+        let _ = if on { storage.set_item(RELAY_ONLY, "") } else { storage.remove_item(RELAY_ONLY) };
     }
 }
 

@@ -4,7 +4,8 @@
 //! what to do. It touches no browser object, so all of it is tested on the host.
 
 use madang::{
-    Device, DisplayName, EndReason, ErrorCode, MediaProblem, PeerId, PeerState, RoomEvent, RoomName, SignalingState,
+    Device, DisplayName, EndReason, ErrorCode, MediaProblem, PeerId, PeerState, RoomEvent, RoomName, Route as Path,
+    SignalingState,
 };
 
 use crate::{
@@ -83,6 +84,8 @@ pub(crate) struct Other {
     pub(crate) name: Option<DisplayName>,
     pub(crate) state: PeerState,
     pub(crate) stream: bool,
+    /// The route to them, once it is known.
+    pub(crate) route: Option<Path>,
     pub(crate) microphone: bool,
     pub(crate) camera: bool,
 }
@@ -93,12 +96,14 @@ pub(crate) struct State {
     pub(crate) place: Place,
     pub(crate) problem: Option<Problem>,
     pub(crate) copied: Option<Copied>,
+    /// Calls go through the relay only, so that the other learns no address.
+    pub(crate) relay_only: bool,
 }
 
 impl State {
     /// Before anything happened.
     pub(crate) fn new() -> Self {
-        Self { place: Place::Start, problem: None, copied: None }
+        Self { place: Place::Start, problem: None, copied: None, relay_only: false }
     }
 
     /// Takes what happened at `now` (milliseconds from any origin) and says what to do, in order.
@@ -124,6 +129,10 @@ impl State {
             Input::PageHidden => self.leave(),
             Input::ToggleMicrophone => self.in_call(|call| vec![Effect::SetMicrophone(call.microphone.toggle())]),
             Input::ToggleCamera => self.in_call(|call| vec![Effect::SetCamera(call.camera.toggle())]),
+            Input::RelayOnly(on) => {
+                self.relay_only = *on;
+                vec![Effect::RememberRelayOnly(*on)]
+            }
             Input::Copy => vec![Effect::Copy],
             Input::Copied(copied) => {
                 self.copied = Some(*copied);
@@ -178,7 +187,7 @@ impl State {
     }
 
     fn go(&mut self, place: Place) {
-        *self = Self { place, ..Self::new() };
+        *self = Self { place, relay_only: self.relay_only, ..Self::new() };
     }
 
     fn enter(&mut self, room: RoomName) -> Vec<Effect> {
@@ -318,6 +327,7 @@ impl Call {
                     self.since.get_or_insert(now);
                 }
             }
+            RoomEvent::PeerRoute { peer, route } => self.other(peer).route = Some(*route),
             RoomEvent::PeerStream { peer, .. } => self.other(peer).stream = true,
             RoomEvent::PeerMedia { peer, microphone, camera } => {
                 let other = self.other(peer);
@@ -344,6 +354,7 @@ impl Call {
                 name: None,
                 state: PeerState::Connecting,
                 stream: false,
+                route: None,
                 // Until they say something else; those with the older dialect never do.
                 microphone: true,
                 camera: true,

@@ -209,3 +209,13 @@ fn keys() {
     assert!(Input::of_key("b", "KeyM").is_none());
     assert!(Input::of_key("Escape", "Escape").is_none());
 }
+
+#[test]
+fn hiding_the_address_outlasts_a_call() {
+    let (mut state, _) = at_the_door(false, false);
+    assert_eq!(after(&mut state, [Input::RelayOnly(true)]), [Effect::RememberRelayOnly(true)]);
+    after(&mut state, [Input::Join, Input::Leave]);
+    assert!(state.relay_only);
+    assert_eq!(after(&mut state, [Input::RelayOnly(false)]), [Effect::RememberRelayOnly(false)]);
+    assert!(!state.relay_only);
+}

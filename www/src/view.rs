@@ -1,6 +1,6 @@
 //! What is shown for what is known: a [`State`] and a [`Language`] in, words and flags out.
 
-use madang::{Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, SignalingState};
+use madang::{Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, Route, SignalingState};
 
 use crate::{
     input::Copied,
@@ -35,6 +35,7 @@ pub(crate) struct DoorView {
     pub(crate) note: Option<&'static str>,
     pub(crate) lead: &'static str,
     pub(crate) join: &'static str,
+    pub(crate) relay_only: bool,
 }
 
 /// In a room.
@@ -62,6 +63,8 @@ pub(crate) struct Tile {
     pub(crate) veil: Option<&'static str>,
     /// The veil hides the picture rather than dims it.
     pub(crate) hidden: bool,
+    /// The route to them: its name, as `data-route` has it, and the words for it.
+    pub(crate) route: Option<[&'static str; 2]>,
     pub(crate) microphone: bool,
     pub(crate) microphone_words: &'static str,
     pub(crate) camera: bool,
@@ -157,7 +160,9 @@ impl View {
         let call_state_words = call_state.word().map_or("", |word| language.say(word));
         let (room, since, screen) = match &state.place {
             Place::Start => (None, None, Screen::Start),
-            Place::Door { room, arrival } => (Some(room), None, Screen::Door(door(room, *arrival, language))),
+            Place::Door { room, arrival } => {
+                (Some(room), None, Screen::Door(door(room, *arrival, state.relay_only, language)))
+            }
             Place::Call { room, call } => {
                 (Some(room), call.since, Screen::Call(call_view(room, call, call_state, language)))
             }
@@ -180,13 +185,13 @@ impl View {
     }
 }
 
-fn door(room: &RoomName, arrival: Arrival, language: Language) -> DoorView {
+fn door(room: &RoomName, arrival: Arrival, relay_only: bool, language: Language) -> DoorView {
     let (note, join) = match arrival {
         Arrival::Fresh => (None, Word::Join),
         Arrival::Left => (Some(language.say(Word::YouLeft)), Word::JoinAgain),
         Arrival::Refused => (None, Word::TryAgain),
     };
-    DoorView { room: room.clone(), note, lead: language.say(Word::DoorLead), join: language.say(join) }
+    DoorView { room: room.clone(), note, lead: language.say(Word::DoorLead), join: language.say(join), relay_only }
 }
 
 fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language) -> CallView {
@@ -229,6 +234,15 @@ fn tile(other: &Other, language: Language) -> Tile {
         name: other.name.as_ref().map(ToString::to_string).unwrap_or_default(),
         veil: veil.map(|word| language.say(word)),
         hidden: !other.camera || !other.stream,
+        route: other.route.filter(|_| other.state == PeerState::Connected).map(|route| {
+            let (name, word) = match route {
+                Route::Direct => ("direct", Word::RouteDirect),
+                Route::RelayUdp => ("relay-udp", Word::RouteRelayUdp),
+                Route::RelayTcp => ("relay-tcp", Word::RouteRelayTcp),
+                Route::RelayTls => ("relay-tls", Word::RouteRelayTls),
+            };
+            [name, language.say(word)]
+        }),
         microphone: other.microphone,
         microphone_words: language.say(microphone_words),
         camera: other.camera,

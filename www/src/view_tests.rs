@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use madang::{Dialect, EndReason, LeaveReason, RoomEvent, WireError};
+use madang::{Dialect, EndReason, LeaveReason, RoomEvent, Route as Taken, WireError};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::*;
@@ -159,4 +159,15 @@ fn the_clock_counts_from_the_connection() {
     assert_eq!(View::of(&state, Language::English, 61_002.0).clock.as_deref(), Some("1:01"));
     assert_eq!(english(&in_a_call([joined()])).clock, None);
     assert_eq!([0.0, 59_999.0, 3_600_000.0, -5.0].map(clock), ["0:00", "0:59", "1:00:00", "0:00"]);
+}
+
+#[test]
+fn the_route_is_said_while_there_is_one() {
+    let route = |events: Vec<RoomEvent>| call_of(&english(&in_a_call(events))).tiles[0].route;
+    let goes_by = |route| RoomEvent::PeerRoute { peer: peer(), route };
+    assert_eq!(route(vec![joined(), arrives(), is(PeerState::Connected)]), None);
+    let relayed = vec![joined(), arrives(), is(PeerState::Connected), goes_by(Taken::RelayTls)];
+    assert_eq!(route(relayed.clone()), Some(["relay-tls", "Through the server, over TLS"]));
+    assert_eq!(route([relayed.clone(), vec![goes_by(Taken::Direct)]].concat()), Some(["direct", "Direct"]));
+    assert_eq!(route([relayed, vec![is(PeerState::Reconnecting)]].concat()), None);
 }

@@ -98,6 +98,8 @@ words! {
     TryAgain: "Try again", "다시 해 보기";
     AsksForCamera: "Your browser then asks for the camera and the microphone. You can also go in without.",
         "들어가면 브라우저가 카메라와 마이크를 써도 되는지 묻습니다. 없이도 들어갈 수 있습니다.";
+    RelayOnly: "Hide my address: the call goes through the server, still encrypted",
+        "내 주소 숨기기: 통화가 암호화된 채로 서버를 거칩니다";
     OtherRoom: "To another room", "다른 방으로";
 
     // The state of the call.
@@ -126,6 +128,10 @@ words! {
     TheirMicIsOn: "Their microphone is on", "상대 마이크 켜짐";
     TheirCameraIsOff: "Their camera is off", "상대 카메라 꺼짐";
     TheirCameraIsOn: "Their camera is on", "상대 카메라 켜짐";
+    RouteDirect: "Direct", "직접 연결";
+    RouteRelayUdp: "Through the server", "서버 경유";
+    RouteRelayTcp: "Through the server, over TCP", "서버 경유, TCP";
+    RouteRelayTls: "Through the server, over TLS", "서버 경유, TLS";
     Controls: "Call controls", "통화 조작";
     Mute: "Mute", "음소거";
     MuteTip: "Mute (M)", "음소거 (M)";

@@ -2,6 +2,8 @@
 
 mod delay;
 mod median;
+mod process;
+mod relay;
 mod setup;
 mod signaling;
 
@@ -13,6 +15,8 @@ use clap::Parser;
 enum Measurement {
     /// Opening a page to the other's first frame, beside the tutorial's page, both on this server.
     Setup(setup::Options),
+    /// This relay beside coturn, under the same load.
+    Relay(relay::Options),
     /// This signaling server beside the tutorial's, under the same load.
     Signaling(signaling::Options),
 }
@@ -21,6 +25,7 @@ enum Measurement {
 async fn main() -> anyhow::Result<()> {
     match Measurement::parse() {
         Measurement::Setup(options) => setup::measure(&options).await,
+        Measurement::Relay(options) => relay::measure(&options).await,
         Measurement::Signaling(options) => signaling::measure(&options).await,
     }
 }

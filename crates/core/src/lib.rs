@@ -10,9 +10,11 @@ pub mod media;
 pub mod mutation;
 mod negotiation;
 mod random;
+pub mod rehearsal;
 pub mod session;
 pub mod tutorial;
 
+pub use link::Route;
 pub use session::{
     ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent, SignalingState,
     SocketInput, Time,

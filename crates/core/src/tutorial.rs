@@ -266,7 +266,7 @@ mod tests {
                     ConnectionInput::RemoteDescriptionSet
                 }
                 ConnectionCall::Rollback => ConnectionInput::RolledBack,
-                ConnectionCall::AddIceCandidate(_) | ConnectionCall::RestartIce => return,
+                ConnectionCall::AddIceCandidate(_) | ConnectionCall::RestartIce | ConnectionCall::ReadRoute => return,
             };
             self.input(now, Input::Connection(peer, connection, done));
         }

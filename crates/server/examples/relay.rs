@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let relay = Relay::new(options)?;
     let _udp = relay.serve_udp(std::net::UdpSocket::bind(address)?)?;
     let listener = tokio::net::TcpListener::bind(address).await?;
-    println!("listening on {address}");
+    println!("Madang is listening on {address}");
     tokio::spawn({
         let relay = relay.clone();
         async move {

@@ -31,8 +31,21 @@ pub struct Place {
 pub struct Finding {
     /// Such as `TURN over UDP`.
     pub way: String,
-    /// What happened, in a sentence. An error keeps people from calling.
-    pub result: Result<String, String>,
+    /// What that means.
+    pub verdict: Verdict,
+    /// What happened, in a sentence.
+    pub words: String,
+}
+
+/// What a finding means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// People can call this way.
+    Works,
+    /// The server does not offer this way. It need not.
+    Absent,
+    /// The server offers this way, and it does not work.
+    Fails,
 }
 
 impl Place {
@@ -77,7 +90,11 @@ impl fmt::Display for Place {
 
 impl Finding {
     fn new(way: impl Into<String>, result: Result<String, String>) -> Self {
-        Self { way: way.into(), result }
+        let (verdict, words) = match result {
+            Ok(words) => (Verdict::Works, words),
+            Err(words) => (Verdict::Fails, words),
+        };
+        Self { way: way.into(), verdict, words }
     }
 }
 
@@ -85,7 +102,7 @@ impl Finding {
 pub async fn check(place: &Place, mut told: impl FnMut(&Finding)) -> bool {
     let mut well = true;
     let mut tell = |finding: Finding| {
-        well &= finding.result.is_ok();
+        well &= finding.verdict != Verdict::Fails;
         told(&finding);
     };
     let page = if place.tls { "page over https" } else { "page over http" };
@@ -120,7 +137,7 @@ pub async fn check(place: &Place, mut told: impl FnMut(&Finding)) -> bool {
     } else if !has("turns:") {
         let missing = "not served, so networks that let nothing but https out cannot call: give the server a \
                        certificate with --tls-cert and --tls-key";
-        tell(Finding::new("TURN over TLS", Ok(missing.to_owned())));
+        tell(Finding { way: "TURN over TLS".to_owned(), verdict: Verdict::Absent, words: missing.to_owned() });
     }
     visit.leave().await;
     well

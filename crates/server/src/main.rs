@@ -6,7 +6,7 @@ use std::{future::Future, io, process::ExitCode};
 use clap::{Parser, Subcommand};
 use madang_server::{
     Config, Server,
-    check::{self, Place},
+    check::{self, Place, Verdict},
 };
 use tokio::signal;
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
@@ -49,17 +49,20 @@ async fn main() -> ExitCode {
 async fn check(place: &Place) -> ExitCode {
     println!("Checking {place}");
     let well = check::check(place, |finding| {
-        let (mark, words) = match &finding.result {
-            Ok(words) => ("ok  ", words),
-            Err(words) => ("FAIL", words),
+        let mark = match finding.verdict {
+            Verdict::Works => "ok",
+            Verdict::Absent => "-",
+            Verdict::Fails => "FAIL",
         };
-        println!("{mark}  {:<18}{words}", finding.way);
+        println!("{mark:<6}{:<18}{}", finding.way, finding.words);
     });
     if well.await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run(config: Config) -> Result<(), String> {
-    let filter: Targets = config.log.parse().map_err(|error| format!("--log {}: {error}", config.log))?;
+    // A stranger's malformed datagram is no event. Whoever wants to see each can name it in --log.
+    let filter: Targets =
+        format!("stun_types=off,{}", config.log).parse().map_err(|error| format!("--log {}: {error}", config.log))?;
     tracing_subscriber::registry().with(filter).with(tracing_subscriber::fmt::layer().with_writer(io::stderr)).init();
     config.check()?;
     // Each person needs a connection, and systems begin with few.

@@ -49,11 +49,9 @@ impl Server {
         let (listener, udp) = port::take(config.listen, mode.is_some()).await?;
         let address = listener.local_addr()?;
         let metrics = match config.metrics_listen {
-            Some(listen) => Some(
-                TcpListener::bind(listen)
-                    .await
-                    .map_err(|error| io::Error::new(error.kind(), format!("--metrics-listen {listen}: {error}")))?,
-            ),
+            Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| {
+                io::Error::new(io::ErrorKind::InvalidInput, format!("--metrics-listen {listen}: {error}"))
+            })?),
             None => None,
         };
         let relay = match (mode, udp) {

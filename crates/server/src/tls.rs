@@ -166,3 +166,67 @@ fn read<T>(lock: &RwLock<T>) -> std::sync::RwLockReadGuard<'_, T> {
 fn write<T>(lock: &RwLock<T>) -> std::sync::RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::prelude::{BASE64_STANDARD, Engine as _};
+
+    fn pem(what: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {what}-----\n{}\n-----END {what}-----\n", BASE64_STANDARD.encode(der))
+    }
+
+    /// PEM of a certificate and of its key.
+    fn pair() -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        (pem("CERTIFICATE", certificate.der()), pem("PRIVATE KEY", &key.serialize_der()))
+    }
+
+    #[test]
+    fn a_broken_change_keeps_what_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut config = Config::local();
+        let (chain, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        (config.tls.cert, config.tls.key) = (Some(chain.clone()), Some(key.clone()));
+        let put = |path, text: &str| std::fs::write(path, text).expect("written");
+        assert!(Certificate::new(&config).is_err(), "no files");
+        let ((first, first_key), (second, second_key)) = (pair(), pair());
+        put(&chain, &first);
+        put(&key, &second_key);
+        let mismatch = Certificate::new(&config).expect_err("of another key").to_string();
+        assert!(mismatch.contains("cert.pem") && mismatch.contains("key.pem"), "{mismatch}");
+        put(&key, &first_key);
+        let certificate = Certificate::new(&config).expect("both fit").expect("TLS");
+        let shown = |certificate: &Certificate| read(&certificate.current).cert[0].to_vec();
+        let before = shown(&certificate);
+        for broken in ["", "nonsense", &second] {
+            put(&chain, broken);
+            certificate.look_again();
+            assert_eq!(shown(&certificate), before);
+        }
+        std::fs::remove_file(&chain).expect("removed");
+        certificate.look_again();
+        assert_eq!(shown(&certificate), before);
+        // The second half of a change that was looked at in between.
+        put(&chain, &second);
+        put(&key, &second_key);
+        certificate.look_again();
+        assert_ne!(shown(&certificate), before);
+    }
+
+    #[test]
+    fn a_made_up_one_has_the_names_of_the_flags() {
+        let mut config = Config::local();
+        assert!(Certificate::new(&config).expect("no flags").is_none());
+        config.tls.self_signed = true;
+        config.listen = "[2001:db8::1]:443".parse().expect("an address");
+        config.ice.public_name = "call.example.org:443".parse().ok();
+        let certificate = Certificate::new(&config).expect("made").expect("TLS");
+        let der = read(&certificate.current).cert[0].to_vec();
+        let has = |bytes: &[u8]| der.windows(bytes.len()).any(|window| window == bytes);
+        assert!(has(b"call.example.org") && has(b"localhost"));
+        assert!(has(&[0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]));
+    }
+}

@@ -210,3 +210,24 @@ async fn a_request_for_a_websocket_that_is_none_is_refused() {
     let old = get(server.address, "/socket.io/?EIO=3&transport=polling", &[]).await;
     assert_eq!(old.status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn metrics_are_where_they_were_asked_for() {
+    let server = start().await;
+    assert_eq!(get(server.address, "/metrics", &[]).await.status, StatusCode::NOT_FOUND);
+    let public = start_with(|config| config.metrics_public = true).await;
+    let (_native, _) = public.native("room", 1).await;
+    let metrics = get(public.address, "/metrics", &[]).await;
+    assert!(metrics.header(header::CONTENT_TYPE).starts_with("text/plain; version=0.0.4"));
+    let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+    for line in ["madang_rooms 1", "madang_sockets 1", "madang_joins_total{dialect=\"native\"} 1"] {
+        assert!(text.lines().any(|told| told == line), "{text}");
+    }
+    assert!(text.contains("madang_relay_"), "{text}");
+    // On a port of their own there is nothing else.
+    let apart = start_with(|config| config.metrics_listen = Some(([127, 0, 0, 1], 0).into())).await;
+    let metrics = apart.metrics.unwrap();
+    assert_eq!(get(metrics, "/metrics", &[]).await.status, StatusCode::OK);
+    assert_eq!(get(metrics, "/", &[]).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(get(apart.address, "/metrics", &[]).await.status, StatusCode::NOT_FOUND);
+}

@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use madang_protocol::{Epoch, ErrorCode, JoinReply, LeaveReason, Left, Reply, SignalFrom};
+use madang_protocol::{Epoch, ErrorCode, IceServers, JoinReply, LeaveReason, Left, Reply, SignalFrom};
 use madang_wire::Socket;
 use serde_json::{Value, json};
 use support::{code, heard_nothing, join, start, start_with};
@@ -157,9 +157,23 @@ async fn nothing_goes_from_one_room_to_another() {
 async fn the_ice_servers_can_be_asked_for() {
     let server = start().await;
     let (mut first, joined) = server.native("one", 1).await;
-    assert_eq!(joined.ice_servers, []);
-    let reply: Value = first.socket.call("ice-servers", &()).await.unwrap();
-    assert_eq!(reply, json!({ "ok": [] }));
+    let at = server.address;
+    assert_eq!(joined.ice_servers[0].urls, [format!("stun:{at}")]);
+    assert_eq!(joined.ice_servers[1].urls, [format!("turn:{at}?transport=udp"), format!("turn:{at}?transport=tcp")]);
+    assert_eq!(joined.expires, Some(600));
+    let reply: Reply<IceServers> = first.socket.call("ice-servers", &()).await.unwrap();
+    let Reply::Ok(fresh) = reply else { panic!("{reply:?}") };
+    assert_eq!(fresh.expires, Some(600));
+    assert_eq!(fresh.ice_servers[1].urls, joined.ice_servers[1].urls);
+    // Only for who is in a room, and not for pages of the tutorial, which bring their own.
+    let refused = async |socket: &mut Socket| match socket.call("ice-servers", &()).await.unwrap() {
+        Reply::<IceServers>::Error(error) => error.code,
+        Reply::Ok(servers) => panic!("{servers:?}"),
+    };
+    assert_eq!(refused(&mut server.socket().await).await, ErrorCode::NotJoined);
+    assert_eq!(refused(&mut server.page("two").await).await, ErrorCode::BadMessage);
+    first.socket.emit("leave", &()).await.unwrap();
+    assert_eq!(refused(&mut first.socket).await, ErrorCode::NotJoined);
 }
 
 #[tokio::test]

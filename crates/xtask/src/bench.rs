@@ -1,15 +1,20 @@
 //! `cargo xtask bench`: builds what is measured and hands over to `crates/bench`.
 
-use anyhow::Result;
+use std::path::Path;
 
+use anyhow::{Context as _, Result};
+
+use crate::apt;
 use crate::browsers::name_chrome;
 use crate::kit::Kit;
-use crate::process::run;
+use crate::process::{find, run};
 use crate::ui::Steps;
 
 /// The measurement to take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Measurement {
+    /// This relay beside coturn: packets per CPU-second and per second, for 1 and for many allocations.
+    Relay,
     /// This server beside the tutorial's Node server: messages per CPU-second, latency, memory per socket.
     Signaling,
     /// From opening a page to the other's first frame, beside the tutorial's page.
@@ -22,13 +27,21 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
     let mut bench = kit.workspace.cargo();
     bench.args(["run", "--release", "--package", "madang-bench", "--"]).env("MADANG_SERVER", server);
     steps.step("Set up: what it is compared with", || {
-        kit.npm()?;
-        if measurement == Measurement::Setup {
-            name_chrome(&mut bench, &kit.chrome()?);
+        match measurement {
+            Measurement::Relay if find(&["turnserver"], Path::new("")).is_some() => {}
+            Measurement::Relay => {
+                apt::install(&kit.workspace, &["coturn"]).context("this needs coturn's turnserver in PATH")?
+            }
+            Measurement::Signaling => drop(kit.npm()?),
+            Measurement::Setup => {
+                kit.npm()?;
+                name_chrome(&mut bench, &kit.chrome()?);
+            }
         }
         Ok(())
     })?;
     let name = match measurement {
+        Measurement::Relay => "relay",
         Measurement::Signaling => "signaling",
         Measurement::Setup => "setup",
     };

@@ -20,7 +20,7 @@ use crate::workspace::Workspace;
 
 /// Chosen by measurement (`cargo xtask size`).
 /// The lowest 1024 bytes are the far end of a stack of 1 MiB: whatever gets there is about to overflow it.
-const WASM_OPT: &[&str] = &["-Oz", "--low-memory-unused", "--strip-producers"];
+const WASM_OPT: &[&str] = &["-Oz", "--flatten", "--rereloop", "-Oz", "-Oz", "--low-memory-unused", "--strip-producers"];
 /// What rustc's wasm32 target and wasm-bindgen use; `wasm-opt` rejects what it is not told of.
 const WASM_FEATURES: &[&str] = &[
     "--enable-bulk-memory",

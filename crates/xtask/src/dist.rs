@@ -13,7 +13,8 @@ use crate::ui;
 
 /// The root crate as JavaScript sees it. As a cdylib alone, because link-time optimization does nothing for a crate
 /// that is an rlib too.
-const SDK: &[&str] = &["rustc", "--package", "madang", "--lib", "--crate-type", "cdylib", "--profile", "sdk"];
+const SDK: &[&str] =
+    &["rustc", "--package", "madang", "--lib", "--crate-type", "cdylib", "--profile", "sdk", "--features", "allocator"];
 const SDK_NAME: &str = "madang";
 /// The page: a Rust program that uses the crate without its JavaScript exports.
 const PAGE: &[&str] = &["build", "--package", "madang-page", "--profile", "web"];

@@ -67,6 +67,11 @@ enum Task {
         #[arg(long)]
         test: bool,
     },
+    /// Say whether a running server can be reached by UDP, TCP and TLS, and if not, what to open
+    Doctor {
+        /// The server's address, as in https://call.example.org; without it: the one of `cargo xtask run`
+        url: Option<String>,
+    },
     /// Build the page and the JavaScript SDK into target/dist
     Dist,
     /// Print what a visitor downloads, and fail when it is over budget
@@ -122,6 +127,7 @@ fn execute(task: Task) -> Result<()> {
             stages::run_all(&kit, &stages, &extra)
         }
         Task::Setup { test } => setup::set_up(&kit, test),
+        Task::Doctor { url } => run::check_server(&kit, url.as_deref()),
         Task::Dist => kit.dist().map(drop),
         Task::Size => size::check(&kit.workspace.root, &kit.dist()?),
         Task::WasmImports => imports::check(&kit.dist()?),

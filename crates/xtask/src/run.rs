@@ -1,4 +1,5 @@
-//! `cargo xtask run`: everything built and up to date, then the server in this process's place.
+//! `cargo xtask run`: everything built and up to date, then the server in this process's place; and
+//! `cargo xtask doctor`: the server's own check of one that runs.
 
 use std::process::Command;
 
@@ -19,6 +20,20 @@ pub(crate) fn run_server(kit: &Kit, flags: &[String]) -> Result<()> {
     steps.step("Start the server: open its link in two pages; Ctrl-C ends it", || {
         ui::note(format!("ready after {ready}"));
         become_the(command(&server).args(flags)).with_context(|| format!("cannot start {}", server.display()))
+    })
+}
+
+/// Needs the server's program and nothing of the page.
+pub(crate) fn check_server(kit: &Kit, url: Option<&str>) -> Result<()> {
+    let mut steps = Steps::new(2);
+    steps.step("Build the server (crates/server)", || {
+        crate::process::run(kit.workspace.cargo().args(["build", "--release", "--package", "madang-server"]))
+    })?;
+    steps.step("Check the server that runs", || {
+        let program = format!("madang-server{}", std::env::consts::EXE_SUFFIX);
+        let program = kit.workspace.target.join("release").join(program);
+        let checked = crate::process::run(command(program).arg("check").args(url));
+        checked.context("what is marked FAIL keeps people from calling")
     })
 }
 

@@ -167,10 +167,11 @@ const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 fn deny(kit: &Kit, _: &[String]) -> Result<Outcome> {
     let program = kit.tool(tools::CARGO_DENY)?;
     let deny = || kit.workspace.command(&program.to_string_lossy());
-    run(deny().args(["check", "bans", "licenses", "sources"]))?;
+    // The root is one crate; the server is another.
+    run(deny().args(["--workspace", "check", "bans", "licenses", "sources"]))?;
     let fetched = run_logged_within(DATABASE_PATIENCE, deny().args(["fetch", "db"]), &kit.workspace.log("deny-fetch"));
     if fetched.is_ok() {
-        run(deny().args(["check", "advisories"]))?;
+        run(deny().args(["--workspace", "check", "advisories"]))?;
     } else {
         ui::note("advisories not checked: their database cannot be fetched from here");
     }

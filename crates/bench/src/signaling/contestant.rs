@@ -1,10 +1,12 @@
 //! The two servers, as processes whose CPU time and memory can be read.
 
-use std::{ffi::OsStr, fs, net::SocketAddr, path::Path};
+use std::{ffi::OsStr, net::SocketAddr, path::Path};
 
 use anyhow::{Context as _, Result};
 use madang_e2e::{process::Process, programs};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::process;
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,25 +55,12 @@ impl Running {
 
     /// CPU time used so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = self.read("stat")?;
-        // The second field, the name, may hold anything; `)` ends it (proc_pid_stat(5)).
-        let fields: Vec<&str> = stat.rsplit_once(')').context("no name in stat")?.1.split_whitespace().collect();
-        let ticks = |index: usize| -> Result<f64> { Ok(fields.get(index).context("stat is short")?.parse()?) };
-        let (user, system) = (ticks(11)?, ticks(12)?);
-        Ok((user + system) / rustix::param::clock_ticks_per_second() as f64)
+        process::cpu_seconds(&self.process)
     }
 
     /// Resident memory, in bytes.
     pub(crate) fn resident_bytes(&self) -> Result<f64> {
-        let status = self.read("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in status")?;
-        let kibibytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kibibytes * 1024.0)
-    }
-
-    fn read(&self, file: &str) -> Result<String> {
-        let path = format!("/proc/{}/{file}", self.process.id());
-        fs::read_to_string(&path).with_context(|| format!("this measurement reads {path}, which needs Linux"))
+        process::resident_bytes(&self.process)
     }
 }
 
@@ -84,5 +73,5 @@ pub(crate) fn allow_many_sockets(sockets: usize) -> Result<()> {
     }
     let maximum = limit.maximum.map(|maximum| maximum.max(wanted));
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
-        .with_context(|| format!("{wanted} files may not be open at once here; take fewer with --idle"))
+        .with_context(|| format!("{wanted} files may not be open at once here; take fewer"))
 }

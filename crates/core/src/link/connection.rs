@@ -8,10 +8,10 @@ use crate::{
     candidates::Candidates,
     mutation::{Mutation, broken},
     negotiation::{Negotiation, Outcome, Step},
-    session::{ConnectionCall, Output, Time},
+    session::{ConnectionCall, ConnectionState, Output, Time},
 };
 
-use super::{recovery::Recovery, way::Way};
+use super::{recovery::Recovery, route::Watch, way::Way};
 
 /// A connection and what it waits for.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) negotiation: Negotiation,
     pub(crate) recovery: Recovery,
+    pub(crate) route: Watch,
     remote_candidates: Candidates,
     local_candidates: Candidates,
 }
@@ -32,6 +33,7 @@ impl Connection {
             id,
             negotiation: Negotiation::new(polite),
             recovery,
+            route: Watch::default(),
             remote_candidates: Candidates::default(),
             local_candidates: Candidates::default(),
         }
@@ -46,6 +48,22 @@ impl Connection {
     pub(crate) fn restart_ice(&mut self, out: &mut VecDeque<Output>) {
         self.call(ConnectionCall::RestartIce, out);
         self.negotiation.offer_needed();
+    }
+
+    /// `connectionstatechange`.
+    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
+        self.recovery.state_changed(now, state);
+        match state {
+            ConnectionState::Connected => self.route.connected(now),
+            _ => self.route.lost(),
+        }
+    }
+
+    /// Looks at the route when it is time to.
+    pub(crate) fn look_at_route(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        if self.route.tick(now) {
+            self.call(ConnectionCall::ReadRoute, out);
+        }
     }
 
     /// Does what the negotiation wants done next.

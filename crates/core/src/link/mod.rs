@@ -22,6 +22,7 @@
 
 mod connection;
 mod recovery;
+mod route;
 mod way;
 
 use std::{collections::VecDeque, time::Duration};
@@ -36,6 +37,7 @@ use crate::{
     session::{ConnectionInput, ConnectionState, Output, PeerState, SessionEvent, Time},
 };
 
+pub use self::route::Route;
 use self::{
     connection::Connection,
     recovery::{Recovery, Remedy},
@@ -320,8 +322,15 @@ impl Link {
                 true
             }
             ConnectionInput::StateChanged(state) => {
-                connection.recovery.state_changed(cx.now, state);
+                connection.state_changed(cx.now, state);
                 state != ConnectionState::Closed
+            }
+            ConnectionInput::Route(route) => {
+                if connection.route.seen(route) {
+                    let peer = self.peer.peer.clone();
+                    cx.event(SessionEvent::PeerRoute { peer, route });
+                }
+                true
             }
         };
         if !kept {
@@ -352,6 +361,7 @@ impl Link {
     pub(crate) fn tick(&mut self, grace: Duration, cx: &mut Context<'_>) -> bool {
         let open = self.is_open();
         if let Some(connection) = &mut self.connection {
+            connection.look_at_route(cx.now, cx.out);
             match connection.recovery.tick(cx.now, open) {
                 Some(Remedy::Restart) => connection.restart_ice(cx.out),
                 Some(Remedy::Replace) => self.lose(cx),
@@ -370,9 +380,10 @@ impl Link {
     pub(crate) fn timeout(&self, grace: Duration) -> Option<Time> {
         let open = self.is_open();
         let recovery = self.connection.as_ref().and_then(|connection| connection.recovery.timeout(open));
+        let route = self.connection.as_ref().and_then(|connection| connection.route.timeout());
         let replacement = self.replacement.at.filter(|_| open);
         let absence = self.absent_since.map(|since| since + grace);
-        [recovery, replacement, absence].into_iter().flatten().min()
+        [recovery, route, replacement, absence].into_iter().flatten().min()
     }
 
     /// The peer is gone.

@@ -2,6 +2,8 @@
 
 use madang_protocol::{Dialect, DisplayName, IceServer, Joined, LeaveReason, PeerId, WireError};
 
+use crate::link::Route;
+
 /// What an application wants to know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SessionEvent {
@@ -9,7 +11,8 @@ pub enum SessionEvent {
     Signaling(SignalingState),
     /// This peer is in the room, for the first time.
     Joined(Joined),
-    /// Fresh `iceServers` came with a later join.
+    /// Fresh `iceServers`: for connections to come, and for the next ICE restart of those there
+    /// are.
     IceServers(Vec<IceServer>),
     /// Somebody is here.
     PeerJoined {
@@ -26,6 +29,13 @@ pub enum SessionEvent {
         peer: PeerId,
         /// The new state.
         state: PeerState,
+    },
+    /// The route to a peer became known, or is another one.
+    PeerRoute {
+        /// Who.
+        peer: PeerId,
+        /// The route.
+        route: Route,
     },
     /// A peer said what it sends.
     PeerMedia {

@@ -2,8 +2,10 @@
 //! the time. Names are those of webrtc-pc, where the thing has one.
 
 use madang_protocol::{
-    Body, Candidate, ConnectionId, Description, JoinReply, Left, Peer, PeerId, SignalFrom, WireError,
+    Body, Candidate, ConnectionId, Description, IceServers, JoinReply, Left, Peer, PeerId, SignalFrom, WireError,
 };
+
+use crate::link::Route;
 
 /// What happened.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub enum SocketInput {
     ConnectFailed,
     /// The answer to the latest [`Output::Join`](super::Output::Join).
     JoinReply(JoinReply),
+    /// The answer to [`Output::AskForIceServers`](super::Output::AskForIceServers).
+    IceServers(IceServers),
     /// `peer-joined`.
     PeerJoined(Peer),
     /// `peer-left`.
@@ -68,6 +72,8 @@ pub enum ConnectionInput {
     LocalCandidate(Option<Candidate>),
     /// `connectionstatechange`.
     StateChanged(ConnectionState),
+    /// The answer to [`ConnectionCall::ReadRoute`](super::ConnectionCall::ReadRoute).
+    Route(Route),
 }
 
 /// An operation on an RTCPeerConnection that was rejected. A candidate that is refused needs no

@@ -37,8 +37,8 @@ mod server;
 use std::{collections::VecDeque, time::Duration};
 
 use madang_protocol::{
-    Body, DisplayName, ErrorCode, Generation, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply, RoomName,
-    Secret, SignalFrom, Token, WireError, limits,
+    Body, DisplayName, ErrorCode, Generation, IceServers, JoinReply, Joined, LeaveReason, Left, Peer, PeerId, Reply,
+    RoomName, Secret, SignalFrom, Token, WireError, limits,
 };
 
 use self::server::{Due, Server};
@@ -207,6 +207,12 @@ impl Session {
             SocketInput::JoinReply(reply) => self.join_reply(reply),
             SocketInput::Error(error) if error.code == ErrorCode::Replaced => self.end(EndReason::Refused(error)),
             SocketInput::Error(_) => {} // if it matters, the server disconnects
+            SocketInput::IceServers(_) if !self.server.is_joined() => {} // the next join brings others
+            SocketInput::IceServers(IceServers { ice_servers, expires }) => {
+                self.server.credentials(self.now, expires);
+                self.event(SessionEvent::IceServers(ice_servers));
+                self.prepare();
+            }
             input if self.server.is_joining() => self.keep(input),
             _ if !self.server.is_joined() => {}
             SocketInput::PeerJoined(peer) => self.enter(peer, true),
@@ -279,6 +285,7 @@ impl Session {
 
     fn joined(&mut self, joined: Joined) {
         self.server.joined(self.now);
+        self.server.credentials(self.now, joined.expires);
         self.grace = Duration::from_millis(joined.limits.grace_ms);
         self.capacity = joined.limits.capacity;
         let first = !matches!(self.phase, Phase::Member(_));

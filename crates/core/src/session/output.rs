@@ -19,6 +19,8 @@ pub enum Output {
     Signal(SignalTo<Body>),
     /// Emit `leave`.
     Leave,
+    /// Emit `ice-servers`, and answer with [`SocketInput::IceServers`](super::SocketInput::IceServers).
+    AskForIceServers,
     /// Somebody may come, and then this side offers: an RTCPeerConnection may be made now, with its
     /// transceivers and its first local description, to be the next that is opened by `offerer`.
     /// One is enough. A driver that does nothing connects later, and as well.
@@ -68,4 +70,7 @@ pub enum ConnectionCall {
     AddIceCandidate(Option<Candidate>),
     /// `restartIce()`.
     RestartIce,
+    /// `getStats()`: what the selected candidate pair says is
+    /// [`ConnectionInput::Route`](super::ConnectionInput::Route).
+    ReadRoute,
 }

@@ -23,6 +23,9 @@ const PROVEN: Duration = Duration::from_secs(10);
 /// The least time between two joins on one socket.
 const REJOIN_SPACING: Duration = Duration::from_secs(1);
 
+/// The least time between two such questions.
+const LEAST_RENEWAL: Duration = Duration::from_secs(15);
+
 /// Where the way to the server stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -60,6 +63,8 @@ pub(crate) struct Server {
     generation: Option<Generation>,
     /// The join of the connection that is being made.
     prepared: Option<Join>,
+    /// When to ask for fresh credentials, while in the room.
+    renewal: Option<Time>,
 }
 
 impl Server {
@@ -71,6 +76,7 @@ impl Server {
             instance: config.instance,
             generation: None,
             prepared: None,
+            renewal: None,
             config,
         }
     }
@@ -132,6 +138,12 @@ impl Server {
         self.state = State::Joined { since: now, again: None };
     }
 
+    /// The credentials in `iceServers` are good for this many seconds. Fresh ones are asked for at
+    /// half time: whoever restarts ICE near the end needs good ones.
+    pub(crate) fn credentials(&mut self, now: Time, expires: Option<u64>) {
+        self.renewal = expires.map(|seconds| now + (Duration::from_secs(seconds) / 2).max(LEAST_RENEWAL));
+    }
+
     /// Joins again soon, on the same socket, to start a new epoch.
     pub(crate) fn join_again(&mut self) {
         if let State::Joined { since, again: again @ None } = &mut self.state {
@@ -178,6 +190,12 @@ impl Server {
                 self.join(now, out);
                 Due::Rejoined
             }
+            State::Joined { .. } if self.renewal.is_some_and(|at| at <= now) => {
+                // Again if no answer comes.
+                self.renewal = Some(now + LEAST_RENEWAL);
+                out.push_back(Output::AskForIceServers);
+                Due::Nothing
+            }
             _ => Due::Nothing,
         }
     }
@@ -186,7 +204,7 @@ impl Server {
     pub(crate) fn timeout(&self) -> Option<Time> {
         match self.state {
             State::Waiting { until } | State::Connecting { until } | State::Joining { until } => Some(until),
-            State::Joined { again, .. } => again,
+            State::Joined { again, .. } => [again, self.renewal].into_iter().flatten().min(),
             State::Idle => None,
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Input, Output, PeerState, SessionEvent, SocketInput,
+    ConnectionInput, ConnectionState, Input, Output, PeerState, Route, SessionEvent, SocketInput,
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{Body, Candidate, ConnectionId, DescriptionType, Dialect, Epoch, Generation, LeaveReason, Left};
@@ -281,5 +281,20 @@ fn a_peer_that_leaves_is_gone_at_once() {
     let out = stage.socket(SocketInput::PeerLeft(left));
     assert_eq!(closed(&out), [2]);
     assert!(matches!(events(&out)[..], [SessionEvent::PeerLeft { reason: LeaveReason::Left, .. }]));
-    assert!(!stage.has_timeout());
+    assert!(stage.is_quiet());
+}
+
+#[test]
+fn the_route_is_told_when_it_is_another_one() {
+    let mut stage = Stage::connected(true);
+    assert_eq!(stage.looked, 1);
+    let told = |out: &[Output]| matches!(events(out)[..], [SessionEvent::PeerRoute { .. }]);
+    assert!(told(&stage.browser(2, ConnectionInput::Route(Route::RelayUdp))));
+    assert!(!told(&stage.browser(2, ConnectionInput::Route(Route::RelayUdp))));
+    assert!(told(&stage.browser(2, ConnectionInput::Route(Route::Direct))));
+    stage.wait(12 * S);
+    assert_eq!(stage.looked, 3);
+    stage.state(2, ConnectionState::Failed);
+    stage.wait(12 * S);
+    assert_eq!(stage.looked, 3, "there is none");
 }

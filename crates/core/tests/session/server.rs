@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{EndReason, Input, Output, SessionEvent, SignalingState, SocketInput};
-use madang_protocol::{ErrorCode, LeaveReason, Left, Reply, WireError};
+use madang_protocol::{ErrorCode, IceServer, IceServers, LeaveReason, Left, Reply, WireError};
 
 use crate::stage::{JOIN_TIMEOUT, Stage, closed, events};
 
@@ -27,7 +27,7 @@ fn the_first_join_is_tried_until_its_time_is_up() {
     }
     assert_eq!(end, Some(JOIN_TIMEOUT));
     assert!((4..20).contains(&tries), "{tries} tries");
-    assert!(stage.tell(Input::Start).is_empty() && !stage.has_timeout());
+    assert!(stage.tell(Input::Start).is_empty() && stage.is_quiet());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn leaving_says_goodbye_and_closes_everything() {
     assert_eq!(out[0], Output::Leave);
     assert_eq!(closed(&out), [stage.number()]);
     assert_eq!(out[2..], [Output::Disconnect, Output::Event(SessionEvent::Ended(EndReason::Left))]);
-    assert!(stage.tell(Input::Leave).is_empty() && !stage.has_timeout());
+    assert!(stage.tell(Input::Leave).is_empty() && stage.is_quiet());
 }
 
 #[test]
@@ -175,6 +175,26 @@ fn a_connection_is_prepared_while_there_is_room_for_another() {
 
 #[test]
 fn nothing_is_due_in_a_room_where_nothing_happens() {
-    assert!(!Stage::joined(true, vec![]).has_timeout());
-    assert!(!Stage::connected(false).has_timeout());
+    assert!(Stage::joined(true, vec![]).is_quiet());
+    assert!(Stage::connected(false).is_quiet());
+}
+
+#[test]
+fn fresh_credentials_are_asked_for_in_time_and_again_if_no_answer_comes() {
+    let mut stage = Stage::new(true);
+    stage.tell(Input::Start);
+    stage.connect();
+    stage.welcome_for(vec![], Some(600));
+    assert!(stage.wait(299 * S).is_empty());
+    assert_eq!(stage.wait(S), [Output::AskForIceServers]);
+    assert_eq!(stage.wait(30 * S), [Output::AskForIceServers, Output::AskForIceServers]);
+    let servers = vec![IceServer { urls: vec!["turn:a".into()], username: None, credential: None }];
+    let prepared = stage.prepared;
+    let out = stage.socket(SocketInput::IceServers(IceServers { ice_servers: servers.clone(), expires: Some(600) }));
+    assert_eq!(out, [Output::Event(SessionEvent::IceServers(servers))]);
+    assert_eq!(stage.prepared, prepared + 1, "what was prepared has the credentials before");
+    assert!(stage.wait(299 * S).is_empty());
+    assert_eq!(stage.wait(S), [Output::AskForIceServers]);
+    stage.socket(SocketInput::Disconnected);
+    assert!(!stage.wait(600 * S).contains(&Output::AskForIceServers), "the next join brings others");
 }

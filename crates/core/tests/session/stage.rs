@@ -24,6 +24,8 @@ pub(crate) struct Stage {
     pub(crate) join: Option<Join>,
     /// How often a connection was to be prepared; left out of what is returned.
     pub(crate) prepared: u32,
+    /// How often the route was to be read; left out as well.
+    pub(crate) looked: u32,
     heard: u32,
 }
 
@@ -54,6 +56,7 @@ impl Stage {
             other,
             join: None,
             prepared: 0,
+            looked: 0,
             heard: 0,
         }
     }
@@ -90,6 +93,9 @@ impl Stage {
         let all = out.len();
         out.retain(|output| *output != Output::Prepare);
         self.prepared += u32::try_from(all - out.len()).unwrap();
+        let all = out.len();
+        out.retain(|output| !matches!(output, Output::Call { call: ConnectionCall::ReadRoute, .. }));
+        self.looked += u32::try_from(all - out.len()).unwrap();
         for output in &out {
             if let Output::Join(join) = output {
                 self.join = Some(join.clone());
@@ -107,12 +113,17 @@ impl Stage {
     }
 
     pub(crate) fn welcome(&mut self, peers: Vec<Peer>) -> Vec<Output> {
+        self.welcome_for(peers, None)
+    }
+
+    /// In the room, with credentials for so many seconds.
+    pub(crate) fn welcome_for(&mut self, peers: Vec<Peer>, expires: Option<u64>) -> Vec<Output> {
         self.heard = 0;
         self.socket(SocketInput::JoinReply(Reply::Ok(Joined {
             peer: self.own.clone(),
             peers,
             ice_servers: vec![],
-            expires: None,
+            expires,
             limits: Limits { capacity: 2, message_bytes: 65536, grace_ms: GRACE.as_millis().try_into().unwrap() },
         })))
     }
@@ -164,8 +175,9 @@ impl Stage {
         out
     }
 
-    pub(crate) fn has_timeout(&self) -> bool {
-        self.session.timeout().is_some()
+    /// Whether nothing happens by itself, however long one waits.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.wait(Duration::from_secs(3600)).is_empty()
     }
 }
 

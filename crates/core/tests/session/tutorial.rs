@@ -51,7 +51,7 @@ fn it_is_never_asked_to_negotiate_again() {
     let mut stage = connected();
     assert!(stage.browser(1, ConnectionInput::NegotiationNeeded).is_empty());
     assert!(calls(&stage.enter_other()).is_empty());
-    assert!(!stage.has_timeout());
+    assert!(stage.is_quiet());
 }
 
 #[test]

@@ -85,8 +85,13 @@ impl Asked {
     }
 
     async fn poll(&mut self, session: &str) -> Result<String, String> {
-        let (status, text) = self.ask(Method::GET, &socket_io(session), String::new()).await?;
-        if status.is_success() { Ok(text) } else { Err(format!("/socket.io/ answers {status}")) }
+        match self.ask(Method::GET, &socket_io(session), String::new()).await? {
+            (status, text) if status.is_success() => Ok(text),
+            (StatusCode::PERMANENT_REDIRECT, _) => {
+                Err(format!("this server speaks https: check https://{}", self.authority))
+            }
+            (status, _) => Err(format!("/socket.io/ answers {status}")),
+        }
     }
 
     async fn post(&mut self, session: &str, packets: String) -> Result<(), String> {

@@ -15,9 +15,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Hosts of a virtual network: 1 to 254.
 const HOSTS: u64 = 254;
-/// Ports of each: 1024 to 65535.
+/// Ports of each: 1024 to 65535, of which half are even.
 const PORTS: u64 = 65_536 - FIRST_PORT;
 const FIRST_PORT: u64 = 1_024;
+/// Addresses whose port is even, and as many whose port is odd.
+const HALF: u64 = HOSTS * PORTS / 2;
 
 /// Of which family an allocation's address is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,23 +37,27 @@ impl Family {
     }
 }
 
-/// Gives out virtual addresses.
+/// Gives out virtual addresses: those with an even port to whoever asks for one (EVEN-PORT), so
+/// that nobody uses up more than one at a time, and the others to all others.
 #[derive(Debug)]
 pub(crate) struct Virtual {
-    next: u64,
+    next_even: u64,
+    next_odd: u64,
 }
 
 impl Virtual {
     /// Begins anywhere, so that what was meant for an earlier run of the server finds nobody.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { next: seed % (HOSTS * PORTS) }
+        Self { next_even: seed % HALF, next_odd: seed % HALF }
     }
 
-    pub(crate) fn next(&mut self, family: Family) -> SocketAddr {
-        let number = self.next;
-        self.next = (number + 1) % (HOSTS * PORTS);
+    pub(crate) fn next(&mut self, family: Family, even: bool) -> SocketAddr {
+        let next = if even { &mut self.next_even } else { &mut self.next_odd };
+        let number = *next;
+        *next = (number + 1) % HALF;
         // Both fit: see the constants.
-        let (host, port) = ((1 + number % HOSTS) as u8, (FIRST_PORT + number / HOSTS) as u16);
+        let host = (1 + number % HOSTS) as u8;
+        let port = (FIRST_PORT + 2 * (number / HOSTS) + u64::from(!even)) as u16;
         let ip = match family {
             Family::V4 => Ipv4Addr::new(192, 0, 2, host).into(),
             Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, host.into()).into(),
@@ -63,24 +69,32 @@ impl Virtual {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
     fn every_address_once_before_any_again() {
         let mut addresses = Virtual::new(u64::MAX);
-        let mut seen = HashSet::new();
-        for _ in 0..HOSTS * PORTS {
-            let address = addresses.next(Family::V4);
-            assert!(address.port() >= 1024, "{address}");
-            assert!(seen.insert(address), "{address} again");
+        let mut seen = vec![false; 1 << 24];
+        let mut see = |address: SocketAddr| match address {
+            SocketAddr::V4(address) => {
+                let place = usize::from(address.ip().octets()[3]) << 16 | usize::from(address.port());
+                std::mem::replace(&mut seen[place], true)
+            }
+            SocketAddr::V6(_) => panic!("of IPv4"),
+        };
+        for number in 0..2 * HALF {
+            let even = number % 2 == 0;
+            let address = addresses.next(Family::V4, even);
+            assert!(address.port() >= 1024 && address.port().is_multiple_of(2) == even, "{address}");
+            assert!(!see(address), "{address} again");
         }
-        assert!(seen.contains(&addresses.next(Family::V4)));
+        assert!(see(addresses.next(Family::V4, true)));
+        assert!(see(addresses.next(Family::V4, false)));
     }
 
     #[test]
     fn neighbours_have_different_ips() {
         let mut addresses = Virtual::new(253);
-        assert_ne!(addresses.next(Family::V4).ip(), addresses.next(Family::V4).ip());
-        assert!(addresses.next(Family::V6).is_ipv6());
+        assert_ne!(addresses.next(Family::V4, false).ip(), addresses.next(Family::V4, false).ip());
+        assert!(addresses.next(Family::V6, false).is_ipv6());
     }
 }

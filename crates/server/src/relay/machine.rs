@@ -55,6 +55,12 @@ use madang_protocol::{PeerId, RoomName};
 /// Allocations that are ended in one step, at most: others wait for the machine.
 const ENDED_AT_ONCE: usize = 64;
 
+/// Entries of the clock that may be of no use any more, beside as many as there are allocations.
+const TIMERS_KEPT: usize = 1_024;
+
+/// Ports that are tried for one allocation, at most: others wait for the machine.
+const OPENED_AT_ONCE: usize = 64;
+
 /// The time, twice.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -118,6 +124,13 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// A closed relay without allocations, in a world of its own. For tests of all kinds.
+    pub fn closed_relay(secret: &[u8], quotas: Quotas, seed: [u8; 32]) -> Self {
+        let credentials = Credentials::new(secret, crate::credentials::LIFETIME);
+        let realm = Realm::new(super::REALM).unwrap_or_else(|_| unreachable!("it is short"));
+        Self::new(credentials, realm, quotas, Reach::Closed(Virtual::new(0)), seed)
+    }
+
     /// A relay without allocations. `seed` must be random: nonces are signed with it.
     pub(crate) fn new(credentials: Credentials, realm: Realm, quotas: Quotas, reach: Reach, seed: [u8; 32]) -> Self {
         Self {
@@ -153,7 +166,7 @@ impl Machine {
 
     /// Takes one datagram that came to the socket of an allocation (open relay).
     pub fn receive_outside(&mut self, now: Now, id: Id, peer: SocketAddr, data: &[u8], sink: &mut impl Sink) {
-        if !self.allocations.get(id.slot).is_some_and(|allocation| allocation.serial == id.serial) {
+        if self.allocations.get(id.slot).is_none_or(|allocation| allocation.serial != id.serial) {
             return self.counters.drop(Dropped::NoAllocation);
         }
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -251,6 +264,14 @@ impl Machine {
         self.census.remove(&allocation.holder, allocation.flow.subscriber(), slot);
         if matches!(self.reach, Reach::Open { .. }) {
             sink.close(Id { slot, serial: allocation.serial });
+        }
+        // What ends early leaves an entry with the clock, and some may come and go very often.
+        if self.timers.len() > 2 * self.allocations.len() + TIMERS_KEPT {
+            let counts = |Reverse((due, id)): &Reverse<(Duration, Id)>| {
+                let allocation = self.allocations.get(id.slot);
+                allocation.is_some_and(|allocation| allocation.serial == id.serial && allocation.looked_at == *due)
+            };
+            self.timers.retain(counts);
         }
     }
 
@@ -353,11 +374,11 @@ impl Machine {
     }
 
     /// Where a new allocation is reached; its socket is open, if it has one.
-    fn place(&mut self, family: Family, id: Id, sink: &mut impl Sink) -> Option<SocketAddr> {
+    fn place(&mut self, family: Family, even: bool, id: Id, sink: &mut impl Sink) -> Option<SocketAddr> {
         match &mut self.reach {
             Reach::Closed(addresses) => {
                 // All that are taken could be next to each other, once in millions.
-                let mut tries = (0..=self.by_relayed.len()).map(|_| addresses.next(family));
+                let mut tries = (0..=self.by_relayed.len()).map(|_| addresses.next(family, even));
                 tries.find(|address| !self.by_relayed.contains_key(address))
             }
             Reach::Open { public, ports, .. } => {
@@ -365,11 +386,10 @@ impl Machine {
                 // Not to be guessed (RFC 6056); then one after the other until one is free.
                 let count = u32::from(ports.end().checked_sub(*ports.start())?) + 1;
                 let first = (self.random.next_u128() % u128::from(count)) as u32;
-                (0..count).map(|offset| *ports.start() + ((first + offset) % count) as u16).find_map(|port| {
-                    let address = SocketAddr::new(ip, port);
-                    let free = !self.by_relayed.contains_key(&address) && sink.open(id, address);
-                    free.then_some(address)
-                })
+                let all = (0..count).map(|offset| *ports.start() + ((first + offset) % count) as u16);
+                let fit = all.filter(|port| !even || port.is_multiple_of(2)).map(|port| SocketAddr::new(ip, port));
+                let mut free = fit.filter(|address| !self.by_relayed.contains_key(address)).take(OPENED_AT_ONCE);
+                free.find(|address| sink.open(id, *address))
             }
         }
     }

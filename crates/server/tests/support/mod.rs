@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub(crate) mod tls;
+pub(crate) mod turn;
+
 use std::net::SocketAddr;
 
 use madang_protocol::{
@@ -16,6 +19,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 /// A server on a port of its own, for as long as it is kept.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    pub(crate) metrics: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
 }
@@ -30,10 +34,10 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::local();
     change(&mut config);
     let server = Server::bind(config).await.unwrap();
-    let address = server.local_addr();
+    let (address, metrics) = (server.local_addr(), server.metrics_addr());
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(server.serve(async { _ = stopped.await }));
-    Running { address, stop: Some(stop), served: Some(served) }
+    Running { address, metrics, stop: Some(stop), served: Some(served) }
 }
 
 impl Running {

@@ -59,12 +59,15 @@ impl World {
     }
 
     pub(super) fn call(&mut self, pc: Pc, call: ConnectionCall) {
-        self.last_activity = self.now;
+        if call != ConnectionCall::ReadRoute {
+            self.last_activity = self.now;
+        }
         let operation = match call {
             ConnectionCall::SetLocalDescription => Operation::SetLocal,
             ConnectionCall::Rollback => Operation::Rollback,
             ConnectionCall::SetRemoteDescription(description) => Operation::SetRemote(description),
             ConnectionCall::AddIceCandidate(candidate) => Operation::AddCandidate(candidate),
+            ConnectionCall::ReadRoute => return,
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);

@@ -123,7 +123,7 @@ impl World {
         }
         match output {
             Output::Connect(join) => self.connect(page, join),
-            Output::Prepare => {}
+            Output::Prepare | Output::AskForIceServers => {}
             Output::Disconnect => self.disconnect(page),
             Output::Join(join) => {
                 self.pages[page].instance = Some(join.instance);
@@ -202,6 +202,7 @@ impl World {
                     None => self.violate("the state of a stranger"),
                 }
             }
+            SessionEvent::PeerRoute { .. } => {}
             SessionEvent::PeerMedia { peer, microphone, camera } => {
                 let peer = place(&peer);
                 match &mut self.pages[page].shown[peer] {

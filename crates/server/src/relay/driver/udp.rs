@@ -27,6 +27,8 @@ use crate::relay::flow::{Flow, Local};
 
 /// How long the thread waits at most until it looks whether it is to stop.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How long the thread waits when the system has a problem.
+const AFTER_ERROR: Duration = Duration::from_millis(5);
 /// Bytes that the system may keep for a socket until they are read, and until they are sent. A
 /// burst of a few thousand packets; the system may allow less.
 const SYSTEM_BUFFER: usize = 4 << 20;
@@ -128,9 +130,11 @@ fn run(shared: &Shared, udp: &Udp, number: u16, stop: &AtomicBool) {
             std::array::from_fn(|_| buffers.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
         let count = match udp.state.recv(UdpSockRef::from(&udp.socket), &mut buffers, &mut metas) {
             Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => {
-                // Nothing there; or an earlier datagram did not arrive, which the system says here.
-                tracing::trace!(%error, "no datagram");
+                // Something about an earlier datagram, or about the machine. It may last.
+                tracing::debug!(%error, "no datagram");
+                std::thread::sleep(AFTER_ERROR);
                 0
             }
         };

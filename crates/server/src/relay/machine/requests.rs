@@ -12,7 +12,8 @@ use stun_types::{
 };
 use turn_types::{
     attribute::{
-        ChannelNumber, Lifetime, RequestedAddressFamily, RequestedTransport, XorPeerAddress, XorRelayedAddress,
+        ChannelNumber, EvenPort, Lifetime, RequestedAddressFamily, RequestedTransport, XorPeerAddress,
+        XorRelayedAddress,
     },
     message::{ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH},
 };
@@ -155,7 +156,7 @@ impl Machine {
         if let Some(&over) = self.by_flow.get(flow) {
             self.end(over, sink);
         }
-        understood(request, &[RequestedTransport::TYPE, RequestedAddressFamily::TYPE, Lifetime::TYPE])?;
+        understood(request, &[RequestedTransport::TYPE, RequestedAddressFamily::TYPE, Lifetime::TYPE, EvenPort::TYPE])?;
         let transport: RequestedTransport = required(request)?;
         if transport.protocol() != UDP {
             return Err(Refusal::Error(ErrorCode::UNSUPPORTED_TRANSPORT_PROTOCOL));
@@ -165,6 +166,11 @@ impl Machine {
             return Err(Refusal::Error(ErrorCode::ADDRESS_FAMILY_NOT_SUPPORTED));
         }
         let lifetime = granted(optional::<Lifetime>(request)?);
+        let even = optional::<EvenPort>(request)?;
+        // A pair of ports was for RTP and RTCP apart; browsers have them in one.
+        if even.as_ref().is_some_and(EvenPort::requested) {
+            return Err(Refusal::Error(ErrorCode::INSUFFICIENT_CAPACITY));
+        }
         let Sender { username, key, holder: Some(holder) } = sender else {
             return Err(Refusal::Error(ErrorCode::BAD_REQUEST));
         };
@@ -176,7 +182,7 @@ impl Machine {
         }
         self.serial += 1;
         let id = Id { slot: self.allocations.vacant_key(), serial: self.serial };
-        let Some(relayed) = self.place(family, id, sink) else {
+        let Some(relayed) = self.place(family, even.is_some(), id, sink) else {
             return Err(Refusal::Error(ErrorCode::INSUFFICIENT_CAPACITY));
         };
         let room = self.census.add(&holder, flow.subscriber(), id.slot);
