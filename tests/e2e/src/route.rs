@@ -52,6 +52,16 @@ impl Route {
     pub fn is_direct(&self) -> bool {
         !self.local.is_relay() && !self.remote.is_relay()
     }
+
+    /// `direct`, or by what way the relay is reached: `relay-udp`, `relay-tcp`, `relay-tls`; or `relay`
+    /// when it is the other end's.
+    pub fn name(&self) -> String {
+        match &self.local.relay_protocol {
+            Some(protocol) if self.local.is_relay() => format!("relay-{protocol}"),
+            _ if self.is_direct() => "direct".to_owned(),
+            _ => "relay".to_owned(),
+        }
+    }
 }
 
 /// `prflx-srflx`, `relay(tls)-relay`.

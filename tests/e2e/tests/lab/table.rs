@@ -1,94 +1,73 @@
 //! What became of the calls, as a table that Markdown shows.
 
 use std::fmt;
-use std::time::Duration;
 
-use madang_e2e::Route;
 use madang_lab::Kind;
 
-/// One call between two networks.
-#[derive(Debug)]
-pub(crate) enum Cell {
-    /// Both saw and heard each other.
-    Connected { a: Route, b: Route, took: Duration },
-    /// They did not, or not the way they should.
-    Failed,
+/// The calls between two networks.
+#[derive(Debug, Default)]
+struct Cell {
+    /// How they went, each way once.
+    ways: Vec<String>,
+    connected: u32,
+    calls: u32,
 }
 
-/// The calls of a run.
+/// The calls of a run: a row for each network of the first, a column for each of the second.
 #[derive(Debug)]
 pub(crate) struct Table {
-    name: String,
-    rows: Vec<((Kind, Kind), Vec<Cell>)>,
+    corner: String,
+    cells: Vec<((Kind, Kind), Cell)>,
 }
 
 impl Table {
-    pub(crate) fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), rows: Vec::new() }
+    pub(crate) fn new(corner: &str) -> Self {
+        Self { corner: corner.to_owned(), cells: Vec::new() }
     }
 
-    /// Calls between the same two networks, in this order, make a row.
-    pub(crate) fn add(&mut self, kinds: (Kind, Kind), cell: Cell) {
-        match self.rows.iter_mut().find(|(known, _)| *known == kinds) {
-            Some((_, cells)) => cells.push(cell),
-            None => self.rows.push((kinds, vec![cell])),
+    /// Adds a call that went this way, or none that did not connect.
+    pub(crate) fn add(&mut self, kinds: (Kind, Kind), way: Option<String>) {
+        let at = self.cells.iter().position(|(known, _)| *known == kinds).unwrap_or_else(|| {
+            self.cells.push((kinds, Cell::default()));
+            self.cells.len() - 1
+        });
+        let cell = &mut self.cells[at].1;
+        cell.calls += 1;
+        if let Some(way) = way {
+            cell.connected += 1;
+            if !cell.ways.contains(&way) {
+                cell.ways.push(way);
+            }
         }
     }
 
-    pub(crate) fn calls(&self) -> usize {
-        self.rows.iter().map(|(_, cells)| cells.len()).sum()
+    pub(crate) fn calls(&self) -> u32 {
+        self.cells.iter().map(|(_, cell)| cell.calls).sum()
     }
 
-    pub(crate) fn failures(&self) -> usize {
-        self.rows.iter().flat_map(|(_, cells)| cells).filter(|cell| matches!(cell, Cell::Failed)).count()
+    pub(crate) fn connected(&self) -> u32 {
+        self.cells.iter().map(|(_, cell)| cell.connected).sum()
     }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            formatter,
-            "| {}: A | B | connected | way | A's candidates | B's candidates | first frame |",
-            self.name
-        )?;
-        writeln!(formatter, "|---|---|---|---|---|---|---|")?;
-        for ((one, other), cells) in &self.rows {
-            let routes = |pick: fn(&Cell) -> Option<String>| {
-                let mut all: Vec<String> = cells.iter().filter_map(pick).collect();
-                all.sort();
-                all.dedup();
-                all.join(", ")
-            };
-            let mut times: Vec<Duration> = cells
-                .iter()
-                .filter_map(|cell| match cell {
-                    Cell::Connected { took, .. } => Some(*took),
-                    Cell::Failed => None,
-                })
-                .collect();
-            times.sort();
-            let median = times.get(times.len() / 2).map_or("–".to_owned(), |time| format!("{} ms", time.as_millis()));
-            writeln!(
-                formatter,
-                "| {} | {} | {} of {} | {} | {} | {} | {median} |",
-                one.name(),
-                other.name(),
-                times.len(),
-                cells.len(),
-                routes(|cell| match cell {
-                    Cell::Connected { a, .. } => Some(if a.is_direct() { "direct" } else { "relayed" }.to_owned()),
-                    Cell::Failed => None,
-                }),
-                routes(|cell| match cell {
-                    Cell::Connected { a, .. } => Some(a.to_string()),
-                    Cell::Failed => None,
-                }),
-                routes(|cell| match cell {
-                    Cell::Connected { b, .. } => Some(b.to_string()),
-                    Cell::Failed => None,
-                }),
-            )?;
+        let row = |first: &str, cells: [String; Kind::ALL.len()]| format!("| {first} | {} |", cells.join(" | "));
+        writeln!(formatter, "{}", row(&self.corner, Kind::ALL.map(|kind| kind.name().to_owned())))?;
+        writeln!(formatter, "|{}", "---|".repeat(Kind::ALL.len() + 1))?;
+        for one in Kind::ALL {
+            let cells = Kind::ALL.map(|other| {
+                let cell = self.cells.iter().find(|(kinds, _)| *kinds == (one, other));
+                cell.map(|(_, cell)| cell.to_string()).unwrap_or_default()
+            });
+            writeln!(formatter, "{}", row(one.name(), cells))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}/{}", self.ways.join(", "), self.connected, self.calls)
     }
 }
