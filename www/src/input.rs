@@ -40,7 +40,7 @@ pub(crate) enum Input {
     PlayRefused,
     /// "Tap to hear".
     Hear,
-    /// A call that is set up has held up the page's first screen long enough.
+    /// A call that is set up has held up what is to be shown long enough.
     HeldUp,
     /// The page goes away, perhaps into the back/forward cache.
     PageHidden,

@@ -39,8 +39,8 @@ const RELAY_ONLY: &str = "madang:relay-only";
 /// How long the answer to "Copy link" stays.
 const COPIED_MILLISECONDS: u32 = 2500;
 const SECOND_MILLISECONDS: u32 = 1000;
-/// To lay out a screen takes as long as to set up a call; so the first screen waits for a call
-/// that is being set up, but no longer than this.
+/// To lay out a screen takes as long as to set up a call; so the first screen, and the one that
+/// shows somebody coming, wait for a call that is being set up, but no longer than this.
 const HELD_UP_MILLISECONDS: u32 = 300;
 
 /// The page.
@@ -61,7 +61,7 @@ pub(crate) struct Page {
     room: Option<(Room, RoomEvents)>,
     seconds: Option<Interval>,
     copied: Option<Timeout>,
-    /// The first screen may wait.
+    /// What is shown may wait.
     held_up: Option<Timeout>,
     _listeners: [EventListener; 3],
 }
@@ -92,7 +92,7 @@ impl Page {
         ];
         let inside = window.history().and_then(|history| history.state()).is_ok_and(|state| state == INSIDE);
         inputs.send(opened(&window, inside));
-        Ok(Self {
+        let mut page = Self {
             performance: window.performance().ok_or(Missing("performance"))?,
             state: State { relay_only: remembered(&window).is_some(), ..State::new() },
             screen: Screen::None,
@@ -100,10 +100,7 @@ impl Page {
             room: None,
             seconds: None,
             copied: None,
-            held_up: Some({
-                let inputs = inputs.clone();
-                Timeout::new(HELD_UP_MILLISECONDS, move || inputs.send(Input::HeldUp))
-            }),
+            held_up: None,
             window,
             document,
             language,
@@ -112,11 +109,15 @@ impl Page {
             frame: None,
             main,
             _listeners,
-        })
+        };
+        page.hold_up();
+        Ok(page)
     }
 
     /// Runs as long as the page does.
     pub(crate) async fn run(mut self) -> Result<(), Missing> {
+        // What has happened since something was shown.
+        let mut unseen: Vec<Input> = vec![];
         while let Some(input) = poll_fn(|context| self.poll_next(context)).await {
             // What happened at the same time is shown at once.
             let mut inputs = vec![input];
@@ -133,17 +134,26 @@ impl Page {
             }
             // Whatever comes first, an address or an event, has opened a room or not.
             self.early.release();
+            if inputs.iter().any(|input| matches!(input, Input::Room(RoomEvent::PeerJoined { .. }))) {
+                self.hold_up();
+            }
             let held_up = self.held_up.is_some() && !inputs.iter().any(|input| matches!(input, Input::HeldUp));
+            unseen.append(&mut inputs);
             if held_up && self.state.is_setting_up() {
                 continue;
             }
             self.held_up = None;
             self.show(&View::of(&self.state, self.language, now))?;
-            for input in &inputs {
-                self.attach(input);
+            for input in unseen.drain(..) {
+                self.attach(&input);
             }
         }
         Ok(())
+    }
+
+    fn hold_up(&mut self) {
+        let inputs = self.inputs.clone();
+        self.held_up = Some(Timeout::new(HELD_UP_MILLISECONDS, move || inputs.send(Input::HeldUp)));
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Input>> {

@@ -142,11 +142,9 @@ async fn one_call(first: &Page, second: &Page, kind: Kind, link: &str) -> Result
     })
     .await?;
     second.open(link).await?;
-    let marks = until("the first frame", SOON, async || {
-        let marks: Marks = serde_json::from_value(second.script(include_str!("setup/marks.js"), vec![]).await?)?;
-        Ok(marks.contains_key(FIRST_FRAME).then_some(marks))
-    })
-    .await?;
+    // Asked once: to ask again and again would keep the page busy while it sets the call up.
+    second.async_script(include_str!("setup/framed.js"), vec![FIRST_FRAME.into()]).await.context("the first frame")?;
+    let marks: Marks = serde_json::from_value(second.script(include_str!("setup/marks.js"), vec![]).await?)?;
     for page in [first, second] {
         page.console_is_clean().await?;
         page.open("about:blank").await?;

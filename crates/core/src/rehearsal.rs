@@ -7,9 +7,8 @@
 //! replaces it, transport and all, and finds everything in place.
 
 /// What only the offerer has, by the beginning of its line, and what nobody says instead.
-const REPLACED: [(&str, Option<&str>); 8] = [
+const REPLACED: [(&str, Option<&str>); 7] = [
     ("a=setup:", Some("a=setup:active")),
-    ("a=sendrecv", Some("a=recvonly")),
     ("a=ice-ufrag:", Some("a=ice-ufrag:nobody")),
     ("a=ice-pwd:", Some("a=ice-pwd:nobodynobodynobodynobody")),
     (
@@ -24,12 +23,15 @@ const REPLACED: [(&str, Option<&str>); 8] = [
     ("a=ssrc", None),
 ];
 
-/// A provisional answer to this offer from nobody: it receives every medium and leads nowhere.
+/// A provisional answer to this offer from nobody: it takes every medium and leads nowhere.
+///
+/// It also promises what is asked for, so that what receives is made now and stays: Chromium hears nothing of an
+/// audio track whose direction only the second answer allows.
 ///
 /// ```
 /// # use madang_core::rehearsal::answer;
 /// let offer = "v=0\r\na=setup:actpass\r\na=sendrecv\r\na=msid:- camera\r\n";
-/// assert_eq!(answer(offer), "v=0\r\na=setup:active\r\na=recvonly\r\n");
+/// assert_eq!(answer(offer), "v=0\r\na=setup:active\r\na=sendrecv\r\n");
 /// ```
 pub fn answer(offer: &str) -> String {
     let mut answer = String::with_capacity(offer.len());

@@ -51,6 +51,12 @@ pub struct Config {
     #[arg(long, env = "MADANG_GRACE", value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub grace: Duration,
 
+    /// Threads for signaling, HTTP, and what is relayed over TCP and TLS (relaying over UDP has its own). One
+    /// passes on tens of thousands of messages a second; with more each message costs more, for threads that wait
+    /// must be woken.
+    #[arg(long, env = "MADANG_THREADS", value_name = "N", default_value_t = NonZeroUsize::MIN)]
+    pub threads: NonZeroUsize,
+
     /// What to log: error, warn, info, debug or trace, or by module as in `madang_server=debug`.
     #[arg(long, env = "MADANG_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
@@ -90,6 +96,7 @@ impl Config {
             allow_origin: Vec::new(),
             room_capacity: default_capacity(),
             grace: limits::GRACE,
+            threads: NonZeroUsize::MIN,
             log: "info".to_owned(),
             metrics_listen: None,
             metrics_public: false,

@@ -8,7 +8,7 @@ use madang_server::{
     Config, Server,
     check::{self, Place, Verdict},
 };
-use tokio::signal;
+use tokio::{runtime, signal};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 #[derive(Debug, Parser)]
@@ -30,12 +30,15 @@ enum Task {
     },
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Arguments { config, task } = Arguments::parse();
-    let done = match task {
-        None => run(config).await,
-        Some(Task::Check { url }) => return check(&url.unwrap_or_else(|| Place::of(&config))).await,
+    let runtime = runtime::Builder::new_multi_thread().worker_threads(config.threads.get()).enable_all().build();
+    let done = match (runtime, task) {
+        (Err(error), _) => Err(format!("cannot start threads: {error}")),
+        (Ok(runtime), None) => runtime.block_on(run(config)),
+        (Ok(runtime), Some(Task::Check { url })) => {
+            return runtime.block_on(check(&url.unwrap_or_else(|| Place::of(&config))));
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,7 +3,7 @@
 //! [`machine`] decides; it is pure, and says at its beginning what must always hold. `driver` has
 //! the sockets, the streams and the clock. The relay is *closed* unless told otherwise: it
 //! forwards only between its own allocations of one room, needs no port but the one that clients
-//! come to, and reaches nobody outside. Who may use it, [`credentials`](crate::credentials) say.
+//! come to, and reaches nobody outside. Who may use it, [`crate::credentials`] say.
 
 use std::{
     fmt, io,

@@ -7,5 +7,6 @@ mod embed;
 mod harness;
 mod leaving;
 mod people;
+mod route;
 mod server_away;
 mod tutorial;

@@ -14,7 +14,8 @@ use tokio::{
     time::timeout,
 };
 
-use crate::relay::{limits, machine::Frame};
+use super::framing::{self, Next};
+use crate::relay::{StreamKind, limits, machine::Frame};
 
 /// Room that is kept for what comes next.
 const KEPT_BYTES: usize = 4 * 1024;
@@ -47,7 +48,10 @@ impl Queue {
     }
 
     /// Writes what comes, until the stream fails or its reader is stuck.
-    pub(super) async fn drain(&self, mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
+    ///
+    /// In TLS each frame is a record of its own, as coturn does it: its client, and who knows
+    /// whose else, takes a record for a frame, and loses what comes behind the first.
+    pub(super) async fn drain(&self, mut stream: impl AsyncWrite + Unpin, kind: StreamKind) -> io::Result<()> {
         let mut out = Vec::new();
         loop {
             self.wake.notified().await;
@@ -59,12 +63,25 @@ impl Queue {
                     break;
                 }
                 let write = async {
-                    stream.write_all(&out).await?;
+                    let mut rest = &out[..];
+                    while !rest.is_empty() {
+                        let (next, others) = rest.split_at(first_piece(rest, kind));
+                        stream.write_all(next).await?;
+                        rest = others;
+                    }
                     stream.flush().await
                 };
                 timeout(limits::STUCK, write).await.map_err(|_| io::ErrorKind::TimedOut)??;
             }
         }
+    }
+}
+
+/// How many of these bytes to write at once.
+fn first_piece(bytes: &[u8], kind: StreamKind) -> usize {
+    match (kind, framing::next(bytes)) {
+        (StreamKind::Tls, Next::Frame { with_padding, .. }) => with_padding,
+        _ => bytes.len(),
     }
 }
 
@@ -91,12 +108,20 @@ mod tests {
         assert_eq!(waiting, (taken + 1) * 1_007);
     }
 
+    #[test]
+    fn frames_are_apart_in_tls() {
+        let queue = Queue::default();
+        assert!(queue.push(data(b"7")) && queue.push(data(b"8")));
+        let waiting = queue.waiting.lock().expect("whole");
+        assert_eq!((first_piece(&waiting, StreamKind::Tls), first_piece(&waiting, StreamKind::Tcp)), (8, 16));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_ends_the_stream() {
         let queue = Queue::default();
         let (near, _far) = tokio::io::duplex(16);
         assert!(queue.push(data(&[7; 1_000])));
-        let end = queue.drain(near).await.expect_err("stuck");
+        let end = queue.drain(near, StreamKind::Tcp).await.expect_err("stuck");
         assert_eq!(end.kind(), io::ErrorKind::TimedOut);
     }
 }

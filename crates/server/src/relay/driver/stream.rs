@@ -33,7 +33,7 @@ where
     let (read, write) = tokio::io::split(stream);
     let end = tokio::select! {
         end = client.read(read) => end,
-        end = queue.drain(write) => end,
+        end = queue.drain(write, kind) => end,
     };
     if let Err(error) = end {
         tracing::trace!(%error, ?kind, "a relay stream ended");
