@@ -14,6 +14,7 @@ mod html;
 mod imports;
 mod javascript;
 mod kit;
+mod lab;
 mod names;
 mod npm;
 mod page;

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: its stages, each of which can be run alone.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -11,7 +12,7 @@ use crate::process::{find, output, path_with, run, run_logged_within};
 use crate::tools;
 use crate::ui::{self, Steps};
 use crate::wasm::{TARGET, Toolchain};
-use crate::{imports, javascript, size};
+use crate::{imports, javascript, lab, size};
 
 /// How a stage ended, when it did not fail.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "wasm-chrome", group: "wasm", what: "wasm-pack tests in Chrome", run: wasm_chrome },
     Stage { name: "wasm-firefox", group: "wasm", what: "wasm-pack tests in Firefox", run: wasm_firefox },
     Stage { name: "e2e", group: "e2e", what: "real calls: server, Chrome and Firefox", run: e2e },
+    Stage { name: "lab", group: "lab", what: "real calls between all kinds of networks", run: lab::run_stage },
     Stage {
         name: "trunk",
         group: "trunk",
@@ -148,12 +150,14 @@ fn unit(kit: &Kit, extra: &[String]) -> Result<Outcome> {
     } else {
         cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
     }
-    run(cargo.args(["--workspace", "--exclude", "madang-e2e"]).args(extra))?;
+    run(cargo.args(["--workspace", "--exclude", "madang-e2e", "--exclude", "madang-lab"]).args(extra))?;
     Ok(Outcome::Passed)
 }
 
 fn doc_tests(kit: &Kit, extra: &[String]) -> Result<Outcome> {
-    run(kit.workspace.cargo().args(["test", "--doc", "--workspace", "--exclude", "madang-e2e"]).args(extra))?;
+    let mut cargo = kit.workspace.cargo();
+    cargo.args(["test", "--doc", "--workspace", "--exclude", "madang-e2e", "--exclude", "madang-lab"]);
+    run(cargo.args(extra))?;
     Ok(Outcome::Passed)
 }
 
@@ -230,17 +234,24 @@ fn wasm_pack(kit: &Kit, browser: &[&std::ffi::OsStr], extra: &[String]) -> Resul
 }
 
 fn e2e(kit: &Kit, extra: &[String]) -> Result<Outcome> {
+    let mut cargo = e2e_tests(kit)?;
+    cargo.args(["--lib", "--test", "scenarios"]);
+    if !extra.is_empty() {
+        cargo.arg("--").args(extra);
+    }
+    run(&mut cargo)?;
+    Ok(Outcome::Passed)
+}
+
+/// `cargo test` of the tests with browsers, told where everything is that they start.
+pub(crate) fn e2e_tests(kit: &Kit) -> Result<Command> {
     let (server, dist, chrome, firefox) = (kit.server()?, kit.dist()?, kit.chrome()?, kit.firefox()?);
     let mut cargo = kit.workspace.cargo();
     cargo.args(["test", "--package", "madang-e2e"]);
     cargo.env("MADANG_SERVER", server).env("MADANG_DIST", dist);
     name_chrome(&mut cargo, &chrome);
     name_firefox(&mut cargo, &firefox);
-    if !extra.is_empty() {
-        cargo.arg("--").args(extra);
-    }
-    run(&mut cargo)?;
-    Ok(Outcome::Passed)
+    Ok(cargo)
 }
 
 /// Trunk takes ten minutes to compile, so a whole run only uses one that is there.

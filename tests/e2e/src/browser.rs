@@ -5,10 +5,10 @@
 
 use anyhow::{Context as _, Result};
 use fantoccini::{Client, ClientBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::place::Place;
 use crate::process::Process;
 use crate::programs;
 
@@ -44,6 +44,9 @@ pub struct Setup {
     pub(crate) resolve: Option<String>,
     pub(crate) trusted: Option<String>,
     pub(crate) network_log: bool,
+    pub(crate) any_certificate: bool,
+    pub(crate) routes: bool,
+    pub(crate) place: Place,
 }
 
 impl Setup {
@@ -55,6 +58,9 @@ impl Setup {
             resolve: None,
             trusted: None,
             network_log: false,
+            any_certificate: false,
+            routes: false,
+            place: Place::default(),
         }
     }
 
@@ -103,11 +109,34 @@ impl Setup {
         self
     }
 
+    /// Takes every certificate for a good one, of pages and of TURN servers.
+    #[must_use]
+    pub fn any_certificate(mut self) -> Self {
+        self.any_certificate = true;
+        self
+    }
+
+    /// Keeps the connections of pages where they can be asked, for `Page::route`.
+    #[must_use]
+    pub fn routes(mut self) -> Self {
+        self.routes = true;
+        self
+    }
+
+    /// The browser and its driver run there.
+    #[must_use]
+    pub fn place(mut self, place: &Place) -> Self {
+        self.place = place.clone();
+        self
+    }
+
     fn capabilities(&self) -> Value {
-        match self.browser {
+        let mut capabilities = match self.browser {
             Browser::Chromium => self.chromium_capabilities(),
             Browser::Firefox => self.firefox_capabilities(),
-        }
+        };
+        capabilities["acceptInsecureCerts"] = json!(self.any_certificate);
+        capabilities
     }
 
     fn chromium_capabilities(&self) -> Value {
@@ -134,6 +163,8 @@ impl Setup {
             Devices::Denied => "--use-fake-ui-for-media-stream=deny".to_owned(),
             _ => "--use-fake-ui-for-media-stream".to_owned(),
         });
+        // The driver's capability is for pages only.
+        args.extend(self.any_certificate.then(|| "--ignore-certificate-errors".to_owned()));
         args.extend(self.trusted.iter().map(|origin| format!("--unsafely-treat-insecure-origin-as-secure={origin}")));
         args.extend(self.resolve.iter().map(|rule| format!("--host-resolver-rules={rule}")));
         let mut options = json!({"args": args});
@@ -194,12 +225,12 @@ impl Running {
                 ("geckodriver", programs::geckodriver()?, args, "Listening on 127.0.0.1:", "moz:processID")
             }
         };
-        let mut driver = Process::start(name, &program, |command| {
+        let mut driver = Process::start_at(&setup.place, name, &program, |command| {
             command.args(args).env("TMPDIR", folder.path());
         })?;
         let port = driver.line(|line| number_after(line, ready)).await?;
         let capabilities = setup.capabilities().as_object().context("capabilities are an object")?.clone();
-        let client = ClientBuilder::new(HttpConnector::new())
+        let client = ClientBuilder::new(setup.place.clone())
             .capabilities(capabilities)
             .connect(&format!("http://127.0.0.1:{port}"))
             .await

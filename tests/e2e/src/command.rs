@@ -1,6 +1,6 @@
 //! WebDriver commands of the browsers' own that fantoccini has no method for.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use fantoccini::Client;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use serde::Deserialize;
@@ -52,9 +52,20 @@ pub(crate) async fn firefox_errors(client: &Client) -> Result<Vec<FirefoxError>>
             text: String(error),
             unloaded: !WindowGlobalParent.getByInnerWindowId(error.innerWindowID)?.isCurrentGlobal,
         }));";
+    Ok(serde_json::from_value(in_firefox(client, ERRORS).await?)?)
+}
+
+/// Firefox: runs the body of an async function as a part of the browser.
+pub(crate) async fn in_firefox(client: &Client, body: &str) -> Result<Value> {
+    let script = format!(
+        "const done = arguments[arguments.length - 1];
+        (async () => {{ {body} }})().then((value) => done({{ value }}), (error) => done({{ error: `${{error}}` }}));"
+    );
     let context = |name: &str| Vendor { path: "moz/context", body: json!({"context": name}) };
     client.issue_cmd(context("chrome")).await?;
-    let errors = client.execute(ERRORS, vec![]).await;
+    let answer = client.execute_async(&script, vec![]).await;
     client.issue_cmd(context("content")).await?;
-    Ok(serde_json::from_value(errors?)?)
+    let mut answer = answer?;
+    ensure!(answer["error"].is_null(), "a script in Firefox: {}", answer["error"]);
+    Ok(answer["value"].take())
 }

@@ -22,6 +22,11 @@ pub fn joins() -> u32 {
     count("MADANG_E2E_JOINS", 1000)
 }
 
+/// Calls between each pair of networks (`MADANG_LAB_TIMES`).
+pub fn lab_times() -> u32 {
+    count("MADANG_LAB_TIMES", 1)
+}
+
 fn count(variable: &str, promised: u32) -> u32 {
     env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(promised)
 }

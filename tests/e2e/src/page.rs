@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::browser::{Browser, Running, Setup};
 use crate::console::Console;
 use crate::process::crash;
+use crate::route::{self, Route};
 use crate::server::Room;
 use crate::until::{SOON, until};
 use crate::{command, process};
@@ -67,7 +68,7 @@ impl Page {
     /// Starts a browser with one empty page. `name` is for messages and screenshots.
     pub async fn start(name: &str, setup: &Setup) -> Result<Self> {
         let running = Running::start(setup).await.with_context(|| format!("{name}'s browser"))?;
-        Ok(Self(Rc::new(Inner {
+        let page = Self(Rc::new(Inner {
             name: name.to_owned(),
             browser: setup.browser,
             client: running.client.clone(),
@@ -76,12 +77,21 @@ impl Page {
             console: Console::default(),
             remote: RefCell::new(REMOTE_VIDEO.to_owned()),
             closed: Cell::new(false),
-        })))
+        }));
+        if setup.routes {
+            route::prepare(&page).await?;
+        }
+        Ok(page)
     }
 
     /// The name it was started with.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The browser it is in.
+    pub fn browser(&self) -> Browser {
+        self.0.browser
     }
 
     /// The WebDriver client, for what has no verb here.
@@ -307,6 +317,21 @@ impl Page {
             Ok((!self.picture().await?.present).then_some(()))
         })
         .await
+    }
+
+    /// Firefox: takes certificates of this authority (base64 of DER), of TURN servers too, as it does
+    /// of one that an organisation has installed.
+    pub async fn trust_authority(&self, authority: &str) -> Result<()> {
+        let script = format!(
+            "Cc['@mozilla.org/security/x509certdb;1'].getService(Ci.nsIX509CertDB)
+                .addCertFromBase64('{authority}', 'CT,,');"
+        );
+        command::in_firefox(self.client(), &script).await.map(drop)
+    }
+
+    /// The way that media takes now, once there is one. For pages that were set up with [`Setup::routes`].
+    pub async fn route(&self) -> Result<Option<Route>> {
+        route::read(self).await.with_context(|| format!("the route of {}'s call", self.name()))
     }
 
     /// Chromium with a network log: every address asked for since the last time, sockets too.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::place::Place;
 use crate::until::until;
 
 /// Runs the program `"$@"` beside the watcher. The program takes the shell's own process id.
@@ -67,10 +68,16 @@ impl Output {
 }
 
 impl Process {
-    /// Starts `program`. `name` is what messages call it.
+    /// Starts `program` on this machine. `name` is what messages call it.
     pub fn start(name: &str, program: &OsStr, configure: impl FnOnce(&mut Command)) -> Result<Self> {
+        Self::start_at(&Place::default(), name, program, configure)
+    }
+
+    /// Starts `program` in a place.
+    pub fn start_at(place: &Place, name: &str, program: &OsStr, configure: impl FnOnce(&mut Command)) -> Result<Self> {
         let mut command = Command::new("sh");
-        command.args(["-c", WATCHED, name]).arg(program);
+        command.args(["-c", WATCHED, name]);
+        place.add_program(&mut command, program);
         configure(&mut command);
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{name} ({}) does not start", program.display()))?;

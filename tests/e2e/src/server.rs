@@ -1,11 +1,12 @@
 //! The real server binary, on a port of its own.
 
 use std::cell::{Cell, RefCell};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
+use crate::place::Place;
 use crate::process::Process;
 use crate::programs;
 
@@ -16,8 +17,9 @@ pub struct Server(Rc<Inner>);
 #[derive(Debug)]
 struct Inner {
     process: RefCell<Option<Process>>,
-    host: String,
-    port: Cell<u16>,
+    place: Place,
+    listen: Cell<SocketAddr>,
+    name: Option<String>,
     flags: Vec<String>,
     rooms: Cell<u32>,
 }
@@ -46,10 +48,18 @@ impl Server {
 
     /// Starts a server on an address of this machine.
     pub async fn start_on(host: &str, flags: &[&str]) -> Result<Self> {
+        let address = host.parse().with_context(|| format!("{host} is no address"))?;
+        Self::start_at(&Place::default(), SocketAddr::new(address, 0), None, flags).await
+    }
+
+    /// Starts a server in a place, on an address and port of it. Browsers know it by its `name`, or
+    /// by its address.
+    pub async fn start_at(place: &Place, listen: SocketAddr, name: Option<&str>, flags: &[&str]) -> Result<Self> {
         let server = Self(Rc::new(Inner {
             process: RefCell::default(),
-            host: host.to_owned(),
-            port: Cell::new(0),
+            place: place.clone(),
+            listen: Cell::new(listen),
+            name: name.map(str::to_owned),
             flags: flags.iter().map(|flag| (*flag).to_owned()).collect(),
             rooms: Cell::new(0),
         }));
@@ -59,12 +69,16 @@ impl Server {
 
     /// Starts it again, on the same address, after [`Server::stop`].
     pub async fn launch(&self) -> Result<()> {
-        let listen = format!("{}:{}", self.0.host, self.port());
-        let mut process = Process::start("madang-server", &programs::server()?, |command| {
-            command.args(["--listen", &listen]).args(&self.0.flags);
+        let mut listen = self.0.listen.get();
+        let mut process = Process::start_at(&self.0.place, "madang-server", &programs::server()?, |command| {
+            command.args(["--listen", &listen.to_string()]).args(&self.0.flags);
         })?;
-        let port = |line: &str| line.strip_prefix("Madang is listening on http://")?.rsplit_once(':')?.1.parse().ok();
-        self.0.port.set(process.line(port).await?);
+        let port = |line: &str| {
+            let (_, address) = line.strip_prefix("Madang is listening on ")?.split_once("://")?;
+            address.rsplit_once(':')?.1.parse().ok()
+        };
+        listen.set_port(process.line(port).await?);
+        self.0.listen.set(listen);
         self.0.process.replace(Some(process));
         Ok(())
     }
@@ -79,12 +93,16 @@ impl Server {
 
     /// Its origin, as a browser names it.
     pub fn origin(&self) -> String {
-        format!("http://{}:{}", self.0.host, self.port())
+        let scheme = if self.0.flags.iter().any(|flag| flag.starts_with("--tls-")) { "https" } else { "http" };
+        match &self.0.name {
+            Some(name) => format!("{scheme}://{name}:{}", self.port()),
+            None => format!("{scheme}://{}", self.0.listen.get()),
+        }
     }
 
     /// Its port.
     pub fn port(&self) -> u16 {
-        self.0.port.get()
+        self.0.listen.get().port()
     }
 
     /// A room nobody was in yet.

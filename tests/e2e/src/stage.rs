@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::browser::Setup;
 use crate::page::{Page, in_a_call};
+use crate::place::Place;
 use crate::programs;
 use crate::server::{Room, Server};
 
@@ -84,9 +86,17 @@ impl Stage {
 
     /// Starts a server on an address of this machine.
     pub async fn server_on(&self, host: &str, flags: &[&str]) -> Result<Server> {
-        let server = Server::start_on(host, flags).await?;
+        Ok(self.on_stage(Server::start_on(host, flags).await?))
+    }
+
+    /// Starts a server in a place, on an address and port of it, known by this name.
+    pub async fn server_at(&self, place: &Place, listen: SocketAddr, name: &str, flags: &[&str]) -> Result<Server> {
+        Ok(self.on_stage(Server::start_at(place, listen, Some(name), flags).await?))
+    }
+
+    fn on_stage(&self, server: Server) -> Server {
         self.servers.borrow_mut().push(server.clone());
-        Ok(server)
+        server
     }
 
     /// Ada and Ben, each in a browser set up so, in a call in which both see and hear the other.
