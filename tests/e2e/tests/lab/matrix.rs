@@ -98,11 +98,11 @@ async fn route(page: &Page, expected: &[&str]) -> Result<Route> {
     let mut seen = None;
     let waited = until(&format!("{}'s route to be {expected:?}", page.name()), SOON, async || {
         seen = page.route().await?;
-        Ok(seen.clone().filter(|route| expected.contains(&route.name())))
+        Ok(seen.clone().filter(|route| expected.contains(&route.name().as_str())))
     })
     .await;
     let route = waited.with_context(|| seen.map_or("no route".to_owned(), |route| format!("last seen: {route}")))?;
-    page.wait_attribute("route", "data-route", route.name()).await?;
+    page.wait_attribute("route", "data-route", &route.name()).await?;
     Ok(route)
 }
 
