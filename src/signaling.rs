@@ -18,7 +18,7 @@ use madang_protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
-use crate::sys::{clock, log, socket::Socket};
+use crate::sys::{clock, log, socket::Socket, value};
 
 type Report = Rc<dyn Fn(SocketInput)>;
 
@@ -226,21 +226,14 @@ fn receive<I: 'static, T: DeserializeOwned + 'static>(
 }
 
 fn decode<T: DeserializeOwned>(event: &str, payload: JsValue) -> Option<T> {
-    match serde_wasm_bindgen::from_value(payload) {
-        Ok(payload) => Some(payload),
-        Err(error) => {
-            log::warn(&format!("madang: the server's {event} is not understood:"), &error.into());
-            None
-        }
+    let decoded = value::decode(payload).ok();
+    if decoded.is_none() {
+        // Only the name: there may be credentials in it.
+        log::warn("madang: not understood, though the server said it:", &event.into());
     }
+    decoded
 }
 
 fn encode(payload: &impl Serialize) -> Option<JsValue> {
-    match payload.serialize(&serde_wasm_bindgen::Serializer::json_compatible()) {
-        Ok(payload) => Some(payload),
-        Err(error) => {
-            log::warn("madang: a message could not be encoded:", &error.into());
-            None
-        }
-    }
+    value::encode(payload).inspect_err(|error| log::warn("madang: a message could not be encoded:", error)).ok()
 }
