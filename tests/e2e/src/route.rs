@@ -8,7 +8,7 @@ use std::fmt;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::browser::Browser;
 use crate::command;
@@ -127,5 +127,5 @@ pub(crate) async fn read(page: &Page) -> Result<Option<Route>> {
         Browser::Chromium => page.async_script(&format!("{ROUTE}{OF_KEPT}"), vec![]).await?,
         Browser::Firefox => command::in_firefox(page.client(), &format!("{ROUTE}{OF_ALL}")).await?,
     };
-    Ok(serde_json::from_value(route.clone()).with_context(|| format!("no route: {}", Value::from(route)))?)
+    serde_json::from_value(route.clone()).with_context(|| format!("no route: {route}"))
 }
