@@ -69,7 +69,7 @@ enum Task {
     },
     /// Say whether a running server can be reached by UDP, TCP and TLS, and if not, what to open
     Doctor {
-        /// The server's address, as in https://call.example.org; without it: the one of `cargo xtask run`
+        /// The server's address, as in `https://call.example.org`; without it: the one of `cargo xtask run`
         url: Option<String>,
     },
     /// Build the page and the JavaScript SDK into target/dist

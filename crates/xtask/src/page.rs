@@ -96,8 +96,10 @@ impl Page {
         for (inside, _) in snippets(bundle).filter(|(inside, _)| inside.ends_with(".js")) {
             tags.push(format!("<link rel=\"modulepreload\" href=\"{ASSETS}/{folder}/{inside}\">"));
         }
+        // It is compiled while the scripts that start it are on their way.
+        tags.push(format!("<script>var madangProgram = WebAssembly.compileStreaming(fetch(\"{wasm_url}\"));</script>"));
         tags.push(format!(
-            "<script type=\"module\">import init from \"{glue_url}\"; init({{ module_or_path: \"{wasm_url}\" }});</script>"
+            "<script type=\"module\">import init from \"{glue_url}\"; init({{ module_or_path: madangProgram }});</script>"
         ));
         Ok(tags.join("\n"))
     }

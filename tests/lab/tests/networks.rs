@@ -3,10 +3,18 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use madang_lab::{Family, Filtering, Kind, Lab, Mapping, Namespace, Observation, Responder, Side, observe, possible};
+
+/// One test at a time, where networks can be made. What one test starts holds the sockets of all for a moment, between
+/// fork and exec, and an address that is bound again just then is in use.
+fn alone() -> Option<MutexGuard<'static, ()>> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    possible().then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 fn expected(kind: Kind) -> Observation {
     use Filtering::{AddressAndPortDependent, AddressDependent};
@@ -45,9 +53,7 @@ fn arrives_by_tcp(lab: &Lab, side: Side, first: u8) -> Result<bool> {
 
 #[test]
 fn every_kind_of_router_behaves_as_its_name_says() -> Result<()> {
-    if !possible() {
-        return Ok(());
-    }
+    let Some(_alone) = alone() else { return Ok(()) };
     let lab = Lab::new()?;
     // Twice: a router must not remember what it was.
     for kind in Kind::ALL.into_iter().chain(Kind::ALL) {
@@ -106,9 +112,7 @@ impl Echo {
 
 #[test]
 fn trouble_comes_and_goes() -> Result<()> {
-    if !possible() {
-        return Ok(());
-    }
+    let Some(_alone) = alone() else { return Ok(()) };
     let lab = Lab::new()?;
     let (a, b) = (Echo::new(&lab, Side::A)?, Side::B);
     ensure!(a.works()?);
@@ -151,9 +155,7 @@ fn trouble_comes_and_goes() -> Result<()> {
 
 #[test]
 fn a_client_roams_to_another_address_and_comes_home() -> Result<()> {
-    if !possible() {
-        return Ok(());
-    }
+    let Some(_alone) = alone() else { return Ok(()) };
     let lab = Lab::new()?;
     let server = SocketAddr::new(lab.address(1), 80);
     let listener = lab.public().within(|| TcpListener::bind(server))??;
@@ -172,9 +174,7 @@ fn a_client_roams_to_another_address_and_comes_home() -> Result<()> {
 
 #[test]
 fn without_ipv4_firewalls_filter_and_nothing_is_translated() -> Result<()> {
-    if !possible() {
-        return Ok(());
-    }
+    let Some(_alone) = alone() else { return Ok(()) };
     let lab = Lab::with(Family::V6)?;
     for kind in
         [Kind::Cone, Kind::AddressRestricted, Kind::FullCone, Kind::UdpBlocked, Kind::OnlyTcp443, Kind::OnlyTls443]
@@ -197,9 +197,7 @@ fn without_ipv4_firewalls_filter_and_nothing_is_translated() -> Result<()> {
 
 #[test]
 fn two_labs_at_once_are_strangers() -> Result<()> {
-    if !possible() {
-        return Ok(());
-    }
+    let Some(_alone) = alone() else { return Ok(()) };
     let (one, other) = (Lab::new()?, Lab::new()?);
     let server = SocketAddr::new(one.address(1), 443);
     let listener = one.public().within(|| TcpListener::bind(server))??;
