@@ -18,7 +18,7 @@ mod state;
 mod view;
 mod words;
 
-/// Half the size of the standard one.
+/// Some two kilobytes less to download than the standard one.
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

@@ -25,8 +25,8 @@ const REPLACED: [(&str, Option<&str>); 7] = [
 
 /// A provisional answer to this offer from nobody: it takes every medium and leads nowhere.
 ///
-/// It also promises what is asked for, so that what receives is made now and stays: Chromium hears nothing of an
-/// audio track whose direction only the second answer allows.
+/// It also promises what is asked for, so that what receives is made now and stays: in Chromium the
+/// audio of a Firefox stayed muted when only the second answer allowed its direction.
 ///
 /// ```
 /// # use madang_core::rehearsal::answer;
