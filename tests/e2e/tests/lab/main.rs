@@ -2,6 +2,9 @@
 #![cfg(target_os = "linux")]
 
 mod authority;
+mod ipv6;
 mod matrix;
 mod networks;
+mod pair;
 mod table;
+mod trouble;

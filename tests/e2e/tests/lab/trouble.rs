@@ -1,0 +1,60 @@
+//! Networks that get worse while a call goes on.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use madang_e2e::{Setup, in_a_call, scenario};
+use madang_lab::{Family, Kind, Side};
+
+use crate::networks::Networks;
+use crate::pair::Pair;
+
+#[tokio::test]
+async fn far_apart_and_with_losses_a_call_connects_and_goes_on() -> Result<()> {
+    if !madang_lab::possible() {
+        return Ok(());
+    }
+    scenario("lab-far", async |stage| {
+        let networks = Networks::new(stage, Family::V4).await?;
+        for side in Side::BOTH {
+            networks.lab.delay(side, Duration::from_millis(50))?;
+        }
+        let pair = Pair::start(stage, &networks, Setup::chromium(), Setup::firefox()).await?;
+        for (a, b) in [(Kind::Cone, Kind::Cone), (Kind::Symmetric, Kind::Symmetric), (Kind::Cone, Kind::OnlyTls443)] {
+            let call = pair.call(&networks, a, b).await?;
+            stage.took("set-up with 100 ms to the server and back", call.took);
+            networks.lab.router(Side::A).lose(5)?;
+            in_a_call(&pair.a, &pair.b).await?;
+        }
+        pair.part().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_call_follows_somebody_to_another_network() -> Result<()> {
+    if !madang_lab::possible() {
+        return Ok(());
+    }
+    scenario("lab-roam", async |stage| {
+        let networks = Networks::new(stage, Family::V4).await?;
+        let pair = Pair::start(stage, &networks, Setup::chromium(), Setup::chromium()).await?;
+        // Direct and relayed.
+        for kind in [Kind::Cone, Kind::Symmetric] {
+            pair.call(&networks, kind, kind).await?;
+            for page in [&pair.a, &pair.b] {
+                page.expect_in_console("net::ERR_");
+            }
+            let left = Instant::now();
+            networks.lab.roam()?;
+            in_a_call(&pair.a, &pair.b).await?;
+            stage.took("from one network to another", left.elapsed());
+            let left = Instant::now();
+            networks.lab.come_home()?;
+            in_a_call(&pair.a, &pair.b).await?;
+            stage.took("and home again", left.elapsed());
+        }
+        pair.part().await
+    })
+    .await
+}
