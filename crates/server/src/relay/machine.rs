@@ -13,6 +13,7 @@
 //! no removal of users, no bound on permissions, and looks through all clients for each packet.
 //! Only its codec is used here, `stun-types` and `turn-types`.
 
+mod holds;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -202,6 +203,7 @@ impl Machine {
 
     /// Ends what is over, some of it if there is much. Then see [`next_tick`](Self::next_tick).
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        self.credentials.forget(now.unix);
         for _ in 0..ENDED_AT_ONCE {
             match self.timers.peek() {
                 Some(&Reverse((due, id))) if due <= now.time => {

@@ -16,7 +16,7 @@ use tokio::{
     net::UdpSocket,
 };
 use turn_types::{
-    attribute::{Lifetime, RequestedTransport},
+    attribute::{Lifetime, RequestedTransport, XorRelayedAddress},
     message::{ALLOCATE, REFRESH},
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Client {
     socket: UdpSocket,
     server: IceServer,
     challenge: Option<(Realm, Nonce)>,
+    /// Where its allocation is reached.
+    pub(crate) relayed: Option<SocketAddr>,
 }
 
 impl Client {
@@ -48,7 +50,7 @@ impl Client {
         let socket = UdpSocket::bind((address.ip(), 0)).await.unwrap();
         socket.connect(address).await.unwrap();
         let server = servers.iter().find(|server| server.username.is_some()).unwrap().clone();
-        Self { socket, server, challenge: None }
+        Self { socket, server, challenge: None, relayed: None }
     }
 
     /// Allocates; the code of the error if it may not.
@@ -86,7 +88,12 @@ impl Client {
                 }
                 Err(error.code())
             }
-            Err(_) => Ok(()),
+            Err(_) => {
+                if let Ok(relayed) = answer.attribute::<XorRelayedAddress>() {
+                    self.relayed = Some(relayed.addr(answer.transaction_id()));
+                }
+                Ok(())
+            }
         }
     }
 }
