@@ -66,6 +66,16 @@ impl Server {
         self.tool("turnutils_uclient", &[&["-c", "-n", &messages, "-m", &clients], who, &how.concat()].concat()).await
     }
 
+    /// In all ways and forms at once, each in a room of its own because of the quotas: all that is sent to
+    /// this peer comes back.
+    async fn all_come(&self, peer: &[&str]) {
+        let run = async |(room, [way, form])| {
+            let user = format!("{room}.alice");
+            self.uclient(&["-u", &user, "-W", SECRET], [way, form, peer]).await.all_came();
+        };
+        join_all(ways_and_forms().enumerate().map(run)).await;
+    }
+
     async fn tool(&self, program: &str, flags: &[&str]) -> Told {
         let mut command = Command::new(program);
         command.arg("-p").arg(self.address.port().to_string()).args(flags).arg("127.0.0.1");
@@ -138,15 +148,8 @@ fn credentials(user: &str, until: SystemTime) -> [String; 2] {
 async fn an_open_relay_loses_nothing() {
     let server = Server::start(&OPEN).await;
     let (_echo, port) = echo().await;
-    let who = ["-u", "alice", "-W", SECRET];
-    let outside = ["-e", "127.0.0.1", "-r", &port];
-    // To each other, then to the echo: all at once would be more allocations than one peer may have.
-    for peer in [&["-y"][..], &outside] {
-        let runs = ways_and_forms().map(|[way, form]| server.uclient(&who, [way, form, peer]));
-        for told in join_all(runs).await {
-            told.all_came();
-        }
-    }
+    server.all_come(&["-y"]).await;
+    server.all_come(&["-e", "127.0.0.1", "-r", &port]).await;
     server.tool("turnutils_stunclient", &[]).await.is_told_its_address();
 }
 
@@ -154,11 +157,7 @@ async fn an_open_relay_loses_nothing() {
 #[ignore = "needs coturn's clients: cargo xtask test coturn"]
 async fn a_closed_relay_loses_nothing_within_a_room() {
     let server = Server::start(&[]).await;
-    let who = ["-u", "room.alice", "-W", SECRET, "-y"];
-    let runs = ways_and_forms().map(|how| server.uclient(&who, how));
-    for told in join_all(runs).await {
-        told.all_came();
-    }
+    server.all_come(&["-y"]).await;
     server.tool("turnutils_stunclient", &[]).await.is_told_its_address();
 }
 
