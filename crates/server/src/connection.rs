@@ -40,6 +40,7 @@ pub(crate) struct Service {
     /// `None` is without STUN and TURN.
     pub(crate) relay: Option<Relay>,
     pub(crate) decided_within: Duration,
+    pub(crate) headers_within: Duration,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -76,7 +77,8 @@ impl Service {
             Ok(Ok((stream, Speaks::Http, tls))) => {
                 let router = self.insecure.as_ref().filter(|_| !tls).unwrap_or(&self.router).clone();
                 // In a task of its own, so that what deciding takes is not kept.
-                tokio::spawn(http(stream, router, Arrival { tls, local }, Some((place, make_room)), stopped));
+                let (arrival, waiting) = (Arrival { tls, local }, Some((place, make_room)));
+                tokio::spawn(http(stream, router, arrival, waiting, self.headers_within, stopped));
                 return;
             }
             Ok(Ok((stream, Speaks::Stun, tls))) => (stream, tls),
@@ -134,6 +136,7 @@ pub(crate) async fn http(
     router: Router,
     arrival: Arrival,
     waiting: Option<(Place, MakeRoom)>,
+    headers_within: Duration,
     mut stopped: watch::Receiver<()>,
 ) {
     let transport = stream.transport().clone();
@@ -156,7 +159,7 @@ pub(crate) async fn http(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADERS_WITHIN)
+        .header_read_timeout(headers_within)
         .max_buf_size(limits::HEADERS_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -115,6 +115,7 @@ impl Server {
             },
             relay,
             decided_within: self.config.decided_within,
+            headers_within: self.config.headers_within,
             waiting: Waiting::new(),
             counters,
         });
@@ -168,7 +169,8 @@ async fn serve_metrics(listener: TcpListener, told: Told, stopped: watch::Receiv
 fn metrics_connection(tcp: TcpStream, router: axum::Router, stopped: watch::Receiver<()>) {
     let Ok(local) = tcp.local_addr() else { return };
     let stream = Stream::new(tcp);
-    tokio::spawn(connection::http(stream, router, Arrival { tls: false, local }, None, stopped));
+    let arrival = Arrival { tls: false, local };
+    tokio::spawn(connection::http(stream, router, arrival, None, limits::HEADERS_WITHIN, stopped));
 }
 
 fn random() -> io::Result<Vec<u8>> {

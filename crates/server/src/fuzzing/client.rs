@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use stun_types::{
-    attribute::{Nonce, RawAttribute, Realm, Username},
+    attribute::{Fingerprint, MessageIntegrity, MessageIntegritySha256, Nonce, RawAttribute, Realm, Username},
     message::{
         IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageClass, MessageType, MessageWriteVec, Method,
         TransactionId,
@@ -42,7 +42,11 @@ impl Client {
         self.transaction += 1;
         let kind = MessageType::from_class_method(MessageClass::Request, method);
         let mut write = Message::builder(kind, self.transaction.into(), MessageWriteVec::new());
-        for (kind, value) in attributes {
+        // These are for the library to write.
+        let ours = |kind: &u16| {
+            [MessageIntegrity::TYPE, MessageIntegritySha256::TYPE, Fingerprint::TYPE].contains(&(*kind).into())
+        };
+        for (kind, value) in attributes.iter().filter(|(kind, _)| !ours(kind)) {
             _ = write.add_attribute(&RawAttribute::new((*kind).into(), value));
         }
         if let Some(nonce) = &self.nonce

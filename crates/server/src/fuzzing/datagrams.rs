@@ -115,7 +115,11 @@ impl World {
         };
         let mut machine = Machine::new(credentials, realm, QUOTAS, reach, [9; 32]);
         let clients = CLIENTS.map(|(room, peer)| {
-            Client::new(machine.issue(Now { time: Duration::ZERO, unix: UNIX }, &name(room), &PeerId::from_bits([peer; 16])))
+            Client::new(machine.issue(
+                Now { time: Duration::ZERO, unix: UNIX },
+                &name(room),
+                &PeerId::from_bits([peer; 16]),
+            ))
         });
         Self { machine, time: Duration::ZERO, said: Said::default(), clients }
     }
@@ -131,7 +135,8 @@ impl World {
         match kind & 0b111 {
             0 => self.receive(number, input.some()),
             1 => {
-                let mut attributes = if more & 1 == 0 { vec![(UDP_TRANSPORT.0, UDP_TRANSPORT.1.to_vec())] } else { vec![] };
+                let mut attributes =
+                    if more & 1 == 0 { vec![(UDP_TRANSPORT.0, UDP_TRANSPORT.1.to_vec())] } else { vec![] };
                 attributes.extend(any_attributes(input));
                 self.ask(number, ALLOCATE, &attributes);
             }
@@ -213,7 +218,10 @@ impl World {
     fn holds(&mut self) {
         self.machine.holds();
         for to in self.said.data_to.drain(..) {
-            assert!(self.machine.has_allocation(Now { time: self.time, unix: UNIX + self.time }, &to), "data for nobody");
+            assert!(
+                self.machine.has_allocation(Now { time: self.time, unix: UNIX + self.time }, &to),
+                "data for nobody"
+            );
         }
         if self.machine.is_open() {
             assert_eq!(self.said.open.len(), self.machine.allocations());

@@ -28,7 +28,12 @@ use super::{
 };
 
 pub use self::udp::Serving;
-pub(crate) use self::{framing::{Next, next as next_frame}, outbox::Outbox, stream::serve as serve_stream, udp::serve as serve_udp};
+pub(crate) use self::{
+    framing::{Next, next as next_frame},
+    outbox::Outbox,
+    stream::serve as serve_stream,
+    udp::serve as serve_udp,
+};
 
 /// The relay and its sockets.
 pub(crate) struct Shared {
