@@ -54,7 +54,9 @@ pub(crate) async fn accept(listener: &TcpListener, service: &Arc<Service>, stopp
                 if let Err(error) = tcp.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }
-                tokio::spawn(service.clone().serve(tcp, remote, stopped.clone()));
+                // Here, and not in the task, so that the oldest is who came first and not who ran first.
+                let waits = service.waiting.enter(remote.ip());
+                tokio::spawn(service.clone().serve(tcp, remote, waits, stopped.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "could not take a connection");
@@ -65,9 +67,14 @@ pub(crate) async fn accept(listener: &TcpListener, service: &Arc<Service>, stopp
 }
 
 impl Service {
-    async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, mut stopped: watch::Receiver<()>) {
+    async fn serve(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        remote: SocketAddr,
+        (place, make_room): (Place, MakeRoom),
+        mut stopped: watch::Receiver<()>,
+    ) {
         let Ok(local) = tcp.local_addr() else { return };
-        let (place, make_room) = self.waiting.enter(remote.ip());
         let decided = tokio::select! {
             decided = tokio::time::timeout(self.decided_within, Box::pin(self.decide(Stream::new(tcp)))) => decided,
             () = make_room.asked() => return self.counters.ended(Ended::MadeRoom),

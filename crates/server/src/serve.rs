@@ -46,7 +46,7 @@ impl Server {
     pub async fn bind(config: Config) -> io::Result<Self> {
         let mode = config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
         let certificate = Certificate::new(&config)?;
-        let (listener, udp) = port::take(config.listen, mode.is_some()).await?;
+        let (listener, udp) = port::take(config.listen, mode.is_some())?;
         let address = listener.local_addr()?;
         let metrics = match config.metrics_listen {
             Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| {
