@@ -101,6 +101,10 @@ impl Sink for Said {
         let at = self.open.iter().position(|(other, _)| *other == id);
         self.open.swap_remove(at.unwrap_or_else(|| panic!("closed twice")));
     }
+
+    fn hang_up(&mut self, stream: &Flow) {
+        assert!(stream.is_stream());
+    }
 }
 
 impl World {

@@ -94,6 +94,8 @@ pub trait Sink {
     fn send_outside(&mut self, id: Id, peer: SocketAddr, data: &[u8]);
     /// Closes the socket of this allocation.
     fn close(&mut self, id: Id);
+    /// Ends this client's stream: it is not to come back by it.
+    fn hang_up(&mut self, stream: &Flow);
 }
 
 /// Where allocations are reached.
@@ -197,7 +199,11 @@ impl Machine {
     pub fn revoke(&mut self, now: Now, room: &RoomName, peer: &PeerId, sink: &mut impl Sink) {
         let holder = self.credentials.revoke(room, peer, now.unix);
         for slot in self.census.of_peer(&holder) {
+            let flow = self.allocations.get(slot).map(|allocation| allocation.flow);
             self.end(slot, sink);
+            if let Some(flow) = flow.filter(Flow::is_stream) {
+                sink.hang_up(&flow);
+            }
         }
     }
 
