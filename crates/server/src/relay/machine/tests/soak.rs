@@ -53,7 +53,7 @@ impl Call {
         let mut two = [1, 2].map(|side| {
             let at = format!("198.18.{}.{}:{}", (number / 250) % 250, 1 + number % 250, 5_000 + u16::from(side));
             let mut client = world.client(&at, &name, side);
-            if matches!(end, End::Broken) || number % 8 == 0 {
+            if matches!(end, End::Broken) || number.is_multiple_of(8) {
                 client = client.over_stream(2 * number + u64::from(side));
             }
             let relayed = client.allocate(world);
