@@ -86,7 +86,7 @@ enum Task {
         #[arg(value_enum)]
         target: Option<fuzz::Target>,
         /// How long each is fuzzed
-        #[arg(long, value_name = "N", default_value_t = 10)]
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
         minutes: u64,
         /// Put what reaches new code into fuzz/seeds, as few inputs as will do
         #[arg(long)]
