@@ -43,7 +43,7 @@ mod sys;
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
 pub use madang_core::{
-    EndReason, PeerState, Route, SignalingState,
+    Cause, EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 pub use madang_protocol::{

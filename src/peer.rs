@@ -322,12 +322,12 @@ impl Connection {
                     log::debug("madang: a candidate was refused:", &error);
                 }
             }),
-            ConnectionCall::ReadRoute => {
+            ConnectionCall::ReadStats => {
                 let outlet = Rc::downgrade(&self.line.outlet);
                 self.line.rtc.selected_pair(move |pair| {
                     if let Some(outlet) = outlet.upgrade() {
                         let route = Route::of(&pair.local, &pair.remote, &pair.relay_protocol);
-                        outlet.report(Report::Input(ConnectionInput::Route(route)));
+                        outlet.report(Report::Input(ConnectionInput::Stats { route, received: pair.received }));
                     }
                 });
             }

@@ -2,7 +2,7 @@
 
 use js_sys::{Object, Reflect};
 use madang_core::{
-    PeerState, Route, SignalingState,
+    Cause, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 use madang_protocol::{Dialect, LeaveReason};
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The types of all events.
-pub(super) const TYPES: [&str; 12] = [
+pub(super) const TYPES: [&str; 14] = [
     "local-stream",
     "local-media",
     "media-problem",
@@ -22,6 +22,8 @@ pub(super) const TYPES: [&str; 12] = [
     "signaling",
     "peer-joined",
     "peer-state",
+    "reconnecting",
+    "restored",
     "peer-stream",
     "peer-route",
     "peer-media",
@@ -56,6 +58,17 @@ pub(super) fn to_js(event: &RoomEvent) -> (&'static str, JsValue) {
         RoomEvent::PeerState { peer, state } => {
             ("peer-state", object(&[("peer", peer.as_str().into()), ("state", peer_state(*state).into())]))
         }
+        RoomEvent::Reconnecting { peer, cause: why } => {
+            ("reconnecting", object(&[("peer", peer.as_str().into()), ("cause", cause(*why).into())]))
+        }
+        RoomEvent::Restored { peer, cause: why, after } => (
+            "restored",
+            object(&[
+                ("peer", peer.as_str().into()),
+                ("cause", cause(*why).into()),
+                ("milliseconds", (after.as_millis() as f64).into()),
+            ]),
+        ),
         RoomEvent::PeerStream { peer, stream } => {
             ("peer-stream", object(&[("peer", peer.as_str().into()), ("stream", stream.into())]))
         }
@@ -101,6 +114,15 @@ fn peer_state(state: PeerState) -> &'static str {
         PeerState::Connecting => "connecting",
         PeerState::Connected => "connected",
         PeerState::Reconnecting => "reconnecting",
+    }
+}
+
+fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::NetworkChanged => "network-changed",
+        Cause::PathLost => "path-lost",
+        Cause::MediaStopped => "media-stopped",
+        Cause::PeerReloaded => "peer-reloaded",
     }
 }
 

@@ -37,6 +37,11 @@ export interface RoomOptions {
 export type SignalingState = "connecting" | "joined" | "reconnecting";
 /** The way to a peer. */
 export type PeerState = "connecting" | "connected" | "reconnecting";
+/**
+ * Why media of a peer stopped: this device is on another network; ICE lost the path; nothing came any
+ * more, though ICE said that all was well; the peer's page was loaded again.
+ */
+export type Cause = "network-changed" | "path-lost" | "media-stopped" | "peer-reloaded";
 /** The route to a peer: straight, or through a relay that is reached over UDP, TCP or TLS. */
 export type Route = "direct" | "relay-udp" | "relay-tcp" | "relay-tls";
 /** A way to talk: this protocol, or the older tutorial's. */
@@ -75,6 +80,10 @@ export interface RoomEventMap {
   "peer-joined": { peer: string; name?: string; dialect: Dialect };
   /** The way to a peer changed. */
   "peer-state": { peer: string; state: PeerState };
+  /** Media of a peer stopped and is being brought back. */
+  reconnecting: { peer: string; cause: Cause };
+  /** Media of a peer is back, after so many milliseconds. */
+  restored: { peer: string; cause: Cause; milliseconds: number };
   /** A peer's audio and video; comes again when its connection was replaced. */
   "peer-stream": { peer: string; stream: MediaStream };
   /** The route to a peer became known, or is another one. */

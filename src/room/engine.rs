@@ -385,6 +385,8 @@ impl Engine {
             SessionEvent::Signaling(state) => RoomEvent::Signaling(state),
             SessionEvent::PeerJoined { peer, name, dialect } => RoomEvent::PeerJoined { peer, name, dialect },
             SessionEvent::PeerState { peer, state } => RoomEvent::PeerState { peer, state },
+            SessionEvent::Reconnecting { peer, cause } => RoomEvent::Reconnecting { peer, cause },
+            SessionEvent::Restored { peer, cause, after } => RoomEvent::Restored { peer, cause, after },
             SessionEvent::PeerRoute { peer, route } => RoomEvent::PeerRoute { peer, route },
             SessionEvent::PeerMedia { peer, microphone, camera } => RoomEvent::PeerMedia { peer, microphone, camera },
             SessionEvent::PeerLeft { peer, reason } => {

@@ -4,12 +4,13 @@ use std::{
     cell::RefCell,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_core::Stream;
 use madang_core::{
-    EndReason, PeerState, Route, SignalingState,
+    Cause, EndReason, PeerState, Route, SignalingState,
     media::{Device, MediaProblemKind},
 };
 use madang_protocol::{Dialect, DisplayName, LeaveReason, PeerId};
@@ -62,6 +63,22 @@ pub enum RoomEvent {
         peer: PeerId,
         /// Their tracks.
         stream: MediaStream,
+    },
+    /// Media of a peer stopped and is being brought back: whoever shows it says so.
+    Reconnecting {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        cause: Cause,
+    },
+    /// Media of a peer is back.
+    Restored {
+        /// Who.
+        peer: PeerId,
+        /// Why it had stopped.
+        cause: Cause,
+        /// For how long.
+        after: Duration,
     },
     /// The route to a peer became known, or is another one.
     PeerRoute {

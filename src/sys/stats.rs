@@ -12,6 +12,8 @@ pub(crate) struct SelectedPair {
     pub(crate) remote: String,
     /// `relayProtocol` of the local end, if it is relayed.
     pub(crate) relay_protocol: String,
+    /// `bytesReceived`.
+    pub(crate) received: u64,
 }
 
 impl SelectedPair {
@@ -34,6 +36,7 @@ impl SelectedPair {
             relay_protocol: text(&local, "relayProtocol"),
             local: text(&local, "candidateType"),
             remote: text(&remote, "candidateType"),
+            received: field(&pair, "bytesReceived").as_f64().unwrap_or_default() as u64,
         })
     }
 }

@@ -1,4 +1,5 @@
-//! When to try the server again: soon at first, then less and less often, never giving up.
+//! When to try the server again: soon at first, then less often, never giving up, and never so
+//! seldom that somebody whose network is back has to wait.
 //!
 //! The ceiling doubles from [`Backoff::FIRST`] to [`Backoff::LONGEST`], and each delay is drawn
 //! from its upper three quarters, so that the clients of a server that restarts do not
@@ -24,7 +25,7 @@ impl Backoff {
     /// The ceiling of the second.
     const FIRST: Duration = Duration::from_millis(500);
     /// No delay is longer.
-    pub(crate) const LONGEST: Duration = Duration::from_secs(10);
+    pub(crate) const LONGEST: Duration = Duration::from_secs(2);
 
     /// No try yet.
     pub(crate) fn new(seed: u64) -> Self {

@@ -16,6 +16,6 @@ pub mod tutorial;
 
 pub use link::Route;
 pub use session::{
-    ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent, SignalingState,
-    SocketInput, Time,
+    Cause, ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent,
+    SignalingState, SocketInput, Time,
 };

@@ -49,6 +49,8 @@ pub enum Mutation {
     LostConnectionIgnored,
     /// A failed connection is not restarted.
     NoRestart,
+    /// Nothing comes any more, and nothing is done about it while ICE is content.
+    SilenceIgnored,
     /// An operation that was rejected is not made good.
     RejectionIgnored,
     /// The generation is not counted up when joining again.

@@ -13,8 +13,8 @@
 use std::{cmp::Ordering, collections::VecDeque};
 
 use madang_protocol::{
-    Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, Generation, Joined, Limits, Peer,
-    PeerId, Reply, RoomName, Secret, SignalFrom, limits,
+    Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, Generation, IceServers, Joined,
+    Limits, Peer, PeerId, Reply, RoomName, Secret, SignalFrom, limits,
 };
 
 use crate::{Output, SocketInput};
@@ -114,6 +114,8 @@ impl Tutorial {
                 })));
             }
             Output::Signal(signal) => self.say_body(&signal.body),
+            // There are none to be had. Whether the server is there is not asked: it could not answer.
+            Output::AskForIceServers => self.inputs.push_back(SocketInput::IceServers(IceServers::default())),
             _ => {}
         }
     }
@@ -266,7 +268,7 @@ mod tests {
                     ConnectionInput::RemoteDescriptionSet
                 }
                 ConnectionCall::Rollback => ConnectionInput::RolledBack,
-                ConnectionCall::AddIceCandidate(_) | ConnectionCall::RestartIce | ConnectionCall::ReadRoute => return,
+                ConnectionCall::AddIceCandidate(_) | ConnectionCall::RestartIce | ConnectionCall::ReadStats => return,
             };
             self.input(now, Input::Connection(peer, connection, done));
         }

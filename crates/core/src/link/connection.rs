@@ -11,7 +11,12 @@ use crate::{
     session::{ConnectionCall, ConnectionState, Output, Time},
 };
 
-use super::{recovery::Recovery, route::Watch, way::Way};
+use super::{
+    Route,
+    flow::{Flow, SILENCE},
+    recovery::Recovery,
+    way::Way,
+};
 
 /// A connection and what it waits for.
 #[derive(Debug)]
@@ -20,7 +25,8 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) negotiation: Negotiation,
     pub(crate) recovery: Recovery,
-    pub(crate) route: Watch,
+    pub(crate) flow: Flow,
+    route: Option<Route>,
     remote_candidates: Candidates,
     local_candidates: Candidates,
 }
@@ -33,7 +39,8 @@ impl Connection {
             id,
             negotiation: Negotiation::new(polite),
             recovery,
-            route: Watch::default(),
+            flow: Flow::default(),
+            route: None,
             remote_candidates: Candidates::default(),
             local_candidates: Candidates::default(),
         }
@@ -54,16 +61,30 @@ impl Connection {
     pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
         self.recovery.state_changed(now, state);
         match state {
-            ConnectionState::Connected => self.route.connected(now),
-            _ => self.route.lost(),
+            ConnectionState::Connected => self.flow.connected(now),
+            _ => self.flow.lost(),
         }
     }
 
-    /// Looks at the route when it is time to.
-    pub(crate) fn look_at_route(&mut self, now: Time, out: &mut VecDeque<Output>) {
-        if self.route.tick(now) {
-            self.call(ConnectionCall::ReadRoute, out);
+    /// Looks at what arrives when it is time to.
+    pub(crate) fn look(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        if self.flow.tick(now) {
+            self.call(ConnectionCall::ReadStats, out);
         }
+    }
+
+    /// What was seen; `true` when the route is news. `expected`: the peer sends something.
+    pub(crate) fn seen(&mut self, now: Time, route: Route, received: u64, expected: bool) -> bool {
+        if self.flow.read(now, received) {
+            self.recovery.heard();
+        } else if let Some(came) = self.flow.came()
+            && expected
+            && came + SILENCE <= now
+            && !broken(Mutation::SilenceIgnored)
+        {
+            self.recovery.silent(now, came);
+        }
+        self.route.replace(route) != Some(route)
     }
 
     /// Does what the negotiation wants done next.

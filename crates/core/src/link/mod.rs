@@ -21,6 +21,7 @@
 //! connection. If nothing comes for a while, this side offers.
 
 mod connection;
+mod flow;
 mod recovery;
 mod route;
 mod way;
@@ -34,7 +35,7 @@ use madang_protocol::{
 
 use crate::{
     mutation::{Mutation, broken},
-    session::{ConnectionInput, ConnectionState, Output, PeerState, SessionEvent, Time},
+    session::{Cause, ConnectionInput, ConnectionState, Output, PeerState, SessionEvent, Time},
 };
 
 pub use self::route::Route;
@@ -48,6 +49,8 @@ use self::{
 const HIGHEST_NUMBER: u32 = 1 << 30;
 /// How long a tutorial peer has to make the first offer, and then to answer ours.
 const TUTORIAL_PATIENCE: Duration = Duration::from_secs(5);
+/// Whoever is still there has come back to a server so soon after it did itself.
+const RETURNS_WITHIN: Duration = Duration::from_secs(5);
 /// The longest time between two connections that are opened because the last was lost.
 const LONGEST_REPLACEMENT_DELAY: Duration = Duration::from_secs(16);
 
@@ -55,6 +58,8 @@ const LONGEST_REPLACEMENT_DELAY: Duration = Duration::from_secs(16);
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) now: Time,
+    /// In the room since then, if the server knows of it.
+    pub(crate) joined: Option<Time>,
     pub(crate) out: &'a mut VecDeque<Output>,
 }
 
@@ -108,6 +113,8 @@ pub(crate) struct Link {
     /// What the application was told.
     told: PeerState,
     was_connected: bool,
+    /// Why media does not flow, and since when, as the application was told.
+    trouble: Option<(Cause, Time)>,
     media: Option<(bool, bool)>,
     /// Neither listed by the server nor connected, since then.
     absent_since: Option<Time>,
@@ -125,6 +132,7 @@ impl Link {
             replacement: Replacement::default(),
             told: PeerState::Connecting,
             was_connected: false,
+            trouble: None,
             media: None,
             absent_since: None,
             peer,
@@ -325,8 +333,10 @@ impl Link {
                 connection.state_changed(cx.now, state);
                 state != ConnectionState::Closed
             }
-            ConnectionInput::Route(route) => {
-                if connection.route.seen(route) {
+            ConnectionInput::Stats { route, received } => {
+                // Where it is not told, as by the tutorial's page, nothing is expected.
+                let expected = self.media.is_some_and(|(microphone, camera)| microphone || camera);
+                if connection.seen(cx.now, route, received, expected) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });
                 }
@@ -346,6 +356,11 @@ impl Link {
         }
     }
 
+    /// Media flowed and does not any more.
+    pub(crate) fn is_reconnecting(&self) -> bool {
+        self.told == PeerState::Reconnecting
+    }
+
     /// Tells the peer what this side sends.
     pub(crate) fn say_media(&mut self, media: Option<(bool, bool)>, cx: &mut Context<'_>) {
         if self.is_tutorial() {
@@ -361,7 +376,7 @@ impl Link {
     pub(crate) fn tick(&mut self, grace: Duration, cx: &mut Context<'_>) -> bool {
         let open = self.is_open();
         if let Some(connection) = &mut self.connection {
-            connection.look_at_route(cx.now, cx.out);
+            connection.look(cx.now, cx.out);
             match connection.recovery.tick(cx.now, open) {
                 Some(Remedy::Restart) => connection.restart_ice(cx.out),
                 Some(Remedy::Replace) => self.lose(cx),
@@ -373,17 +388,23 @@ impl Link {
             self.open_next(cx);
         }
         self.settle(cx);
-        self.absent_since.is_none_or(|since| since + grace > cx.now)
+        self.gone_at(grace, cx.joined).is_none_or(|at| at > cx.now)
+    }
+
+    /// When a peer is given up that is neither listed nor connected. Who has no socket cannot know who
+    /// else is there, and after a restart of the server others come back a little later.
+    fn gone_at(&self, grace: Duration, joined: Option<Time>) -> Option<Time> {
+        Some((self.absent_since? + grace).max(joined? + RETURNS_WITHIN))
     }
 
     /// When [`Link::tick`] is wanted.
-    pub(crate) fn timeout(&self, grace: Duration) -> Option<Time> {
+    pub(crate) fn timeout(&self, grace: Duration, joined: Option<Time>) -> Option<Time> {
         let open = self.is_open();
         let recovery = self.connection.as_ref().and_then(|connection| connection.recovery.timeout(open));
-        let route = self.connection.as_ref().and_then(|connection| connection.route.timeout());
+        let flow = self.connection.as_ref().and_then(|connection| connection.flow.timeout());
         let replacement = self.replacement.at.filter(|_| open);
-        let absence = self.absent_since.map(|since| since + grace);
-        [recovery, route, replacement, absence].into_iter().flatten().min()
+        let absence = self.gone_at(grace, joined);
+        [recovery, flow, replacement, absence].into_iter().flatten().min()
     }
 
     /// The peer is gone.
@@ -444,11 +465,21 @@ impl Link {
             (false, true) => PeerState::Reconnecting,
             (false, false) => PeerState::Connecting,
         };
+        let lost = recovery.and_then(Recovery::lost);
         if state != self.told {
             self.told = state;
             cx.event(SessionEvent::PeerState { peer: self.id().clone(), state });
+            if state == PeerState::Reconnecting {
+                let (cause, since) = lost.unwrap_or((Cause::PeerReloaded, cx.now));
+                self.trouble = Some((cause, since));
+                cx.event(SessionEvent::Reconnecting { peer: self.id().clone(), cause });
+            } else if let Some((cause, since)) = self.trouble.take() {
+                let after = cx.now.saturating_sub(since);
+                cx.event(SessionEvent::Restored { peer: self.id().clone(), cause, after });
+            }
         }
-        let present = self.way.is_some() || (connected && !broken(Mutation::UnlistedDropped));
+        let path = recovery.is_some_and(Recovery::has_path);
+        let present = self.way.is_some() || (path && !broken(Mutation::UnlistedDropped));
         self.absent_since = if present { None } else { self.absent_since.or(Some(cx.now)) };
     }
 }

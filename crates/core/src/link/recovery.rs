@@ -1,21 +1,24 @@
 //! When a connection that lost its path is restarted, and when it is given up.
 //!
-//! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; `failed` and a
-//! changed network are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
-//! negotiated gets [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
-//! by the impolite peer first, so that not both do it.
+//! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; `failed`, a changed
+//! network and silence are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
+//! negotiated gets a [`TRIAL`] to succeed, longer than the one before. After some restarts in vain
+//! the connection is replaced: by the impolite peer first, so that not both do it.
 
 use std::time::Duration;
 
 use crate::{
     mutation::{Mutation, broken},
-    session::{ConnectionState, Time},
+    session::{Cause, ConnectionState, Time},
 };
 
 /// How long `disconnected` may last.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a negotiated path may take to work.
-pub(crate) const TRIAL: Duration = Duration::from_secs(10);
+/// How long a negotiated path may take to work, the first time; twice as long the next ones. With
+/// losses and half a second there and back it takes about four.
+pub(crate) const TRIAL: Duration = Duration::from_secs(5);
+/// So soon after the network changed, what is lost is lost to that.
+const CHANGE_SHOWS: Duration = Duration::from_secs(10);
 /// The least time between two restarts because the network changed.
 const SPACING: Duration = Duration::from_secs(5);
 /// Restarts in vain before the impolite peer replaces the connection.
@@ -42,6 +45,11 @@ pub(crate) struct Recovery {
     tries: u32,
     /// Not connected, for longer than is worth a word.
     lost: bool,
+    /// Connected, as ICE sees it; but nothing comes.
+    silent: bool,
+    /// Why it is not connected any more, and since when.
+    cause: Option<(Cause, Time)>,
+    network_changed_at: Option<Time>,
 }
 
 impl Recovery {
@@ -56,12 +64,54 @@ impl Recovery {
     }
 
     fn replacing_after(restarts: u32) -> Self {
-        Self { restarts, state: ConnectionState::New, at: None, restarted_at: None, tries: 0, lost: true }
+        Self {
+            restarts,
+            state: ConnectionState::New,
+            at: None,
+            restarted_at: None,
+            tries: 0,
+            lost: true,
+            silent: false,
+            cause: None,
+            network_changed_at: None,
+        }
     }
 
     /// Media can flow.
     pub(crate) fn is_connected(&self) -> bool {
+        self.state == ConnectionState::Connected && !self.silent
+    }
+
+    /// ICE says that there is a path, whether anything comes by it or not.
+    pub(crate) fn has_path(&self) -> bool {
         self.state == ConnectionState::Connected
+    }
+
+    /// Why it is not connected any more, and since when.
+    pub(crate) fn lost(&self) -> Option<(Cause, Time)> {
+        self.cause
+    }
+
+    fn blame(&mut self, cause: Cause, since: Time) {
+        let changed = self.network_changed_at.is_some_and(|at| since <= at + CHANGE_SHOWS);
+        let cause = if changed { Cause::NetworkChanged } else { cause };
+        self.cause.get_or_insert((cause, since));
+    }
+
+    /// Nothing has come since `came`, though something is expected.
+    pub(crate) fn silent(&mut self, now: Time, came: Time) {
+        if self.state == ConnectionState::Connected && !self.silent && self.restarts > 0 {
+            (self.silent, self.lost) = (true, true);
+            self.blame(Cause::MediaStopped, came);
+            self.not_later_than(now);
+        }
+    }
+
+    /// Something came.
+    pub(crate) fn heard(&mut self) {
+        if self.silent {
+            (self.silent, self.lost, self.at, self.tries, self.cause) = (false, false, None, 0, None);
+        }
     }
 
     /// Media can flow, or stopped so recently that it is not worth a word.
@@ -71,9 +121,12 @@ impl Recovery {
 
     /// `connectionstatechange`.
     pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
-        self.state = state;
+        if self.is_connected() && state != ConnectionState::Connected {
+            self.blame(Cause::PathLost, now);
+        }
+        (self.state, self.silent) = (state, false);
         match state {
-            ConnectionState::Connected => (self.at, self.tries, self.lost) = (None, 0, false),
+            ConnectionState::Connected => (self.at, self.tries, self.lost, self.cause) = (None, 0, false, None),
             ConnectionState::Disconnected => {
                 self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
             }
@@ -86,6 +139,7 @@ impl Recovery {
     /// The browser's network changed: the path may be gone before anybody notices. Some browsers
     /// say so whenever their guess at the bandwidth changes, so not every time counts.
     pub(crate) fn network_changed(&mut self, now: Time) {
+        self.network_changed_at = Some(now);
         if self.restarts > 0 {
             self.not_later_than(self.restarted_at.map_or(now, |at| now.max(at + SPACING)));
         }
@@ -94,7 +148,7 @@ impl Recovery {
     /// An offer was answered.
     pub(crate) fn negotiated(&mut self, now: Time) {
         if !self.is_connected() {
-            self.not_later_than(now + TRIAL);
+            self.not_later_than(now + if self.tries > 1 { 2 * TRIAL } else { TRIAL });
         }
     }
 
@@ -203,6 +257,32 @@ mod tests {
     }
 
     #[test]
+    fn silence_is_restarted_at_once_and_is_over_when_something_comes() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        recovery.silent(s(9), s(7));
+        assert!(!recovery.is_flowing());
+        assert_eq!(recovery.lost(), Some((Cause::MediaStopped, s(7))));
+        assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
+        recovery.negotiated(s(9));
+        assert_eq!(recovery.timeout(true), Some(s(9) + TRIAL), "it may be in vain");
+        recovery.heard();
+        assert!(recovery.is_flowing());
+        assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));
+    }
+
+    #[test]
+    fn what_is_lost_after_a_change_of_network_is_lost_to_that() {
+        for (at, cause) in [(9, Cause::NetworkChanged), (50, Cause::PathLost)] {
+            let mut recovery = Recovery::new(true);
+            recovery.state_changed(s(0), ConnectionState::Connected);
+            recovery.network_changed(s(5));
+            recovery.state_changed(s(at), ConnectionState::Disconnected);
+            assert_eq!(recovery.lost(), Some((cause, s(at))));
+        }
+    }
+
+    #[test]
     fn the_impolite_peer_gives_up_first() {
         let restarts_until_replaced = |polite| {
             let mut recovery = Recovery::new(polite);
@@ -212,7 +292,7 @@ mod tests {
                 .position(|_| {
                     let remedy = recovery.tick(now, true);
                     recovery.negotiated(now);
-                    now += TRIAL;
+                    now += 2 * TRIAL;
                     remedy == Some(Remedy::Replace)
                 })
                 .unwrap()

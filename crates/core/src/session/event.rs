@@ -1,5 +1,7 @@
 //! What a [`Session`](super::Session) tells the application.
 
+use std::time::Duration;
+
 use madang_protocol::{Dialect, DisplayName, IceServer, Joined, LeaveReason, PeerId, WireError};
 
 use crate::link::Route;
@@ -29,6 +31,22 @@ pub enum SessionEvent {
         peer: PeerId,
         /// The new state.
         state: PeerState,
+    },
+    /// Media of a peer stopped and is being brought back; follows [`PeerState::Reconnecting`].
+    Reconnecting {
+        /// Who.
+        peer: PeerId,
+        /// Why.
+        cause: Cause,
+    },
+    /// Media of a peer is back; follows [`PeerState::Connected`].
+    Restored {
+        /// Who.
+        peer: PeerId,
+        /// Why it had stopped.
+        cause: Cause,
+        /// For how long.
+        after: Duration,
     },
     /// The route to a peer became known, or is another one.
     PeerRoute {
@@ -77,6 +95,19 @@ pub enum PeerState {
     Connected,
     /// Was connected; being restored.
     Reconnecting,
+}
+
+/// Why media stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// This device is on another network.
+    NetworkChanged,
+    /// ICE lost the path.
+    PathLost,
+    /// Nothing came any more, though ICE said that all was well.
+    MediaStopped,
+    /// The peer's page was loaded again.
+    PeerReloaded,
 }
 
 /// Why a session ended.

@@ -72,8 +72,13 @@ pub enum ConnectionInput {
     LocalCandidate(Option<Candidate>),
     /// `connectionstatechange`.
     StateChanged(ConnectionState),
-    /// The answer to [`ConnectionCall::ReadRoute`](super::ConnectionCall::ReadRoute).
-    Route(Route),
+    /// The answer to [`ConnectionCall::ReadStats`](super::ConnectionCall::ReadStats).
+    Stats {
+        /// The route of the selected candidate pair.
+        route: Route,
+        /// Its `bytesReceived`.
+        received: u64,
+    },
 }
 
 /// An operation on an RTCPeerConnection that was rejected. A candidate that is refused needs no

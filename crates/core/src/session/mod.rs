@@ -43,7 +43,7 @@ use madang_protocol::{
 
 use self::server::{Due, Server};
 pub use self::{
-    event::{EndReason, PeerState, SessionEvent, SignalingState},
+    event::{Cause, EndReason, PeerState, SessionEvent, SignalingState},
     input::{ConnectionInput, ConnectionState, Input, Operation, SocketInput},
     output::{ConnectionCall, Output},
 };
@@ -168,7 +168,7 @@ impl Session {
             Phase::Entering { until } => Some(until),
             Phase::Member(_) => None,
         };
-        let links = self.links.iter().filter_map(|link| link.timeout(self.grace)).min();
+        let links = self.links.iter().filter_map(|link| link.timeout(self.grace, self.server.joined_since())).min();
         [entering, self.server.timeout(), links].into_iter().flatten().min()
     }
 
@@ -211,6 +211,7 @@ impl Session {
             SocketInput::Error(_) => {} // if it matters, the server disconnects
             SocketInput::IceServers(_) if !self.server.is_joined() => {} // the next join brings others
             SocketInput::IceServers(IceServers { ice_servers, expires }) => {
+                self.server.answered(self.now);
                 self.server.credentials(self.now, expires);
                 self.event(SessionEvent::IceServers(ice_servers));
                 self.prepare();
@@ -317,7 +318,7 @@ impl Session {
         if peer.peer == *own {
             return;
         }
-        let mut cx = Context { now: self.now, out: &mut self.out };
+        let mut cx = Context { now: self.now, joined: self.server.joined_since(), out: &mut self.out };
         let place = self.links.iter().position(|link| *link.id() == peer.peer).unwrap_or_else(|| {
             self.links.push(Link::new(peer.clone(), own, self.last_number, &mut cx));
             self.links.len() - 1
@@ -354,6 +355,7 @@ impl Session {
         if matches!(self.phase, Phase::Over | Phase::New) {
             return;
         }
+        self.doubt();
         match self.server.tick(self.now, &mut self.out) {
             Due::Nothing => {}
             Due::Lost => self.interrupted(),
@@ -370,17 +372,24 @@ impl Session {
         for peer in &absent {
             self.forget(peer);
         }
+        self.doubt();
+    }
+
+    /// Where media of a peer stopped, the socket may be as dead.
+    fn doubt(&mut self) {
+        let doubt = self.links.iter().any(Link::is_reconnecting);
+        self.server.doubt(self.now, doubt);
     }
 
     fn each_link(&mut self, mut act: impl FnMut(&mut Link, &mut Context<'_>)) {
-        let mut cx = Context { now: self.now, out: &mut self.out };
+        let mut cx = Context { now: self.now, joined: self.server.joined_since(), out: &mut self.out };
         for link in &mut self.links {
             act(link, &mut cx);
         }
     }
 
     fn with_link<T>(&mut self, peer: &PeerId, act: impl FnOnce(&mut Link, &mut Context<'_>) -> T) -> Option<T> {
-        let mut cx = Context { now: self.now, out: &mut self.out };
+        let mut cx = Context { now: self.now, joined: self.server.joined_since(), out: &mut self.out };
         self.links.iter_mut().find(|link| link.id() == peer).map(|link| act(link, &mut cx))
     }
 

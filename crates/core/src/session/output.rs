@@ -22,6 +22,7 @@ pub enum Output {
     /// Send this to [`LEAVE_PATH`](madang_protocol::LEAVE_PATH): there is no socket to say it on.
     SayGoodbye(Goodbye),
     /// Emit `ice-servers`, and answer with [`SocketInput::IceServers`](super::SocketInput::IceServers).
+    /// Asked when credentials near their end, and to see whether the socket still works.
     AskForIceServers,
     /// Somebody may come, and then this side offers: an RTCPeerConnection may be made now, with its
     /// transceivers and its first local description, to be the next that is opened by `offerer`.
@@ -73,6 +74,6 @@ pub enum ConnectionCall {
     /// `restartIce()`.
     RestartIce,
     /// `getStats()`: what the selected candidate pair says is
-    /// [`ConnectionInput::Route`](super::ConnectionInput::Route).
-    ReadRoute,
+    /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
+    ReadStats,
 }

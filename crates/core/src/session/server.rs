@@ -1,7 +1,11 @@
 //! The way to the server: connecting, joining, and coming back after a loss.
 //!
 //! The machine knows nothing of peers. Every join takes the next generation, and everything that
-//! goes wrong ends in another try, later and later: there is no last one.
+//! goes wrong ends in another try: there is no last one.
+//!
+//! A socket whose network is gone looks well for most of a minute. So when there is a reason to
+//! doubt it (media of a peer stopped, the network changed) the server is asked something, and a
+//! socket without an answer is given up.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -14,8 +18,18 @@ use crate::{
 
 use super::{Config, Output, Time};
 
-/// How long connecting may take.
+/// How long connecting may take at first: the join timeout is shorter.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// How long it may take to come back. A try that is under way when the network returns is repeated
+/// by TCP after one, two and four seconds only, so that another one is sooner there.
+const RETURN_PATIENCE: Duration = Duration::from_secs(2);
+/// One in so many tries is a patient one, for networks on which it just takes long.
+const PATIENT_TRY: u32 = 4;
+const PATIENT: Duration = Duration::from_secs(10);
+/// How long a doubtful socket may take to answer, and how soon after that it is asked again while
+/// the doubt lasts.
+const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+const PROBE_SPACING: Duration = Duration::from_secs(3);
 /// How long the answer to `join` may take.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
 /// A membership that lasted this long ends a row of failures.
@@ -65,6 +79,13 @@ pub(crate) struct Server {
     prepared: Option<Join>,
     /// When to ask for fresh credentials, while in the room.
     renewal: Option<Time>,
+    /// Tries to connect since the last membership.
+    tries: u32,
+    /// There is a reason to doubt the socket.
+    doubt: bool,
+    /// When the doubtful socket is asked, and until when an answer may come.
+    probe: Option<Time>,
+    answer: Option<Time>,
 }
 
 impl Server {
@@ -77,6 +98,10 @@ impl Server {
             generation: None,
             prepared: None,
             renewal: None,
+            tries: 0,
+            doubt: false,
+            probe: None,
+            answer: None,
             config,
         }
     }
@@ -91,6 +116,14 @@ impl Server {
         matches!(self.state, State::Joined { .. })
     }
 
+    /// Since when it is.
+    pub(crate) fn joined_since(&self) -> Option<Time> {
+        match self.state {
+            State::Joined { since, .. } => Some(since),
+            _ => None,
+        }
+    }
+
     /// An answer to `join` is awaited.
     pub(crate) fn is_joining(&self) -> bool {
         matches!(self.state, State::Joining { .. })
@@ -103,7 +136,13 @@ impl Server {
 
     /// Starts to connect.
     pub(crate) fn connect(&mut self, now: Time, out: &mut VecDeque<Output>) {
-        self.state = State::Connecting { until: now + CONNECT_PATIENCE };
+        self.tries = self.tries.saturating_add(1);
+        let patience = match self.generation {
+            None => CONNECT_PATIENCE,
+            Some(_) if self.tries.is_multiple_of(PATIENT_TRY) => PATIENT,
+            Some(_) => RETURN_PATIENCE,
+        };
+        self.state = State::Connecting { until: now + patience };
         let again = self.prepared.take().filter(|_| broken(Mutation::FailedJoinRepeated));
         let join = again.unwrap_or_else(|| self.next_join());
         self.prepared = Some(join.clone());
@@ -140,6 +179,8 @@ impl Server {
 
     /// The join was accepted.
     pub(crate) fn joined(&mut self, now: Time) {
+        self.tries = 0;
+        (self.probe, self.answer) = (None, None);
         self.state = State::Joined { since: now, again: None };
     }
 
@@ -147,6 +188,20 @@ impl Server {
     /// half time: whoever restarts ICE near the end needs good ones.
     pub(crate) fn credentials(&mut self, now: Time, expires: Option<u64>) {
         self.renewal = expires.map(|seconds| now + (Duration::from_secs(seconds) / 2).max(LEAST_RENEWAL));
+    }
+
+    /// The server answered: the socket works.
+    pub(crate) fn answered(&mut self, now: Time) {
+        self.answer = None;
+        self.probe = self.doubt.then_some(now + PROBE_SPACING);
+    }
+
+    /// Whether there is a reason to doubt the socket.
+    pub(crate) fn doubt(&mut self, now: Time, doubt: bool) {
+        if doubt != self.doubt {
+            self.doubt = doubt;
+            self.probe = doubt.then_some(now);
+        }
     }
 
     /// Joins again soon, on the same socket, to start a new epoch.
@@ -163,6 +218,7 @@ impl Server {
         {
             self.backoff.reset();
         }
+        (self.probe, self.answer) = (None, None);
         self.state = State::Waiting { until: now + self.backoff.next_delay() };
     }
 
@@ -172,11 +228,16 @@ impl Server {
         self.lost(now);
     }
 
-    /// The network is another one: whoever waits tries now.
+    /// The network is another one: whoever waits tries now, and whoever has a socket looks whether it
+    /// is still one.
     pub(crate) fn network_changed(&mut self, now: Time, out: &mut VecDeque<Output>) {
-        if let State::Waiting { .. } = self.state {
-            self.backoff.reset();
-            self.connect(now, out);
+        match self.state {
+            State::Waiting { .. } => {
+                self.backoff.reset();
+                self.connect(now, out);
+            }
+            State::Joined { .. } if self.answer.is_none() => self.probe = Some(now),
+            _ => {}
         }
     }
 
@@ -195,6 +256,16 @@ impl Server {
                 self.join(now, out);
                 Due::Rejoined
             }
+            State::Joined { .. } if self.answer.is_some_and(|at| at <= now) => {
+                self.give_up(now, out);
+                Due::Lost
+            }
+            State::Joined { .. } if self.probe.is_some_and(|at| at <= now) && self.answer.is_none() => {
+                self.probe = None;
+                self.answer = Some(now + PROBE_PATIENCE);
+                out.push_back(Output::AskForIceServers);
+                Due::Nothing
+            }
             State::Joined { .. } if self.renewal.is_some_and(|at| at <= now) => {
                 // Again if no answer comes.
                 self.renewal = Some(now + LEAST_RENEWAL);
@@ -209,7 +280,10 @@ impl Server {
     pub(crate) fn timeout(&self) -> Option<Time> {
         match self.state {
             State::Waiting { until } | State::Connecting { until } | State::Joining { until } => Some(until),
-            State::Joined { again, .. } => [again, self.renewal].into_iter().flatten().min(),
+            State::Joined { again, .. } => {
+                let probe = self.probe.filter(|_| self.answer.is_none());
+                [again, self.renewal, probe, self.answer].into_iter().flatten().min()
+            }
             State::Idle => None,
         }
     }

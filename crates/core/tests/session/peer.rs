@@ -3,14 +3,26 @@
 use std::time::Duration;
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Input, Output, PeerState, Route, SessionEvent, SocketInput,
+    Cause, ConnectionInput, ConnectionState, Input, Output, PeerState, Route, SessionEvent, SocketInput,
     session::{ConnectionCall, Operation},
 };
-use madang_protocol::{Body, Candidate, ConnectionId, DescriptionType, Dialect, Epoch, Generation, LeaveReason, Left};
+use madang_protocol::{
+    Body, Candidate, ConnectionId, DescriptionType, Dialect, Epoch, Generation, IceServers, LeaveReason, Left,
+};
 
 use crate::stage::{GRACE, Stage, bodies, calls, closed, description, events, opened};
 
 const S: Duration = Duration::from_secs(1);
+
+/// Why media stopped, when that is what these tell.
+fn reconnecting(out: &[Output]) -> Option<Cause> {
+    match events(out)[..] {
+        [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }, SessionEvent::Reconnecting { cause, .. }] => {
+            Some(*cause)
+        }
+        _ => None,
+    }
+}
 
 #[test]
 fn who_hears_of_the_other_offers_at_once() {
@@ -116,7 +128,7 @@ fn a_peer_that_was_reloaded_gets_a_new_connection() {
     let out = stage.enter_other();
     assert_eq!(closed(&out), [2]);
     assert_eq!(opened(&out), [(4, true)]);
-    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+    assert_eq!(reconnecting(&out), Some(Cause::PeerReloaded));
 }
 
 #[test]
@@ -210,9 +222,16 @@ fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
     assert!(stage.wait(S).is_empty());
     let out = stage.wait(S);
     assert_eq!(calls(&out), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
-    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+    assert_eq!(reconnecting(&out), Some(Cause::PathLost));
+    stage.wait(S);
     let out = stage.state(2, ConnectionState::Connected);
-    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Connected, .. }]));
+    assert!(matches!(
+        events(&out)[..],
+        [
+            SessionEvent::PeerState { state: PeerState::Connected, .. },
+            SessionEvent::Restored { cause: Cause::PathLost, after, .. }
+        ] if *after == 3 * S
+    ));
 }
 
 #[test]
@@ -228,7 +247,7 @@ fn a_restart_waits_for_the_server() {
     stage.socket(SocketInput::Disconnected);
     let out = stage.state(2, ConnectionState::Failed);
     assert!(calls(&out).is_empty());
-    assert!(matches!(events(&out)[..], [SessionEvent::PeerState { state: PeerState::Reconnecting, .. }]));
+    assert_eq!(reconnecting(&out), Some(Cause::PathLost));
     stage.wait(S);
     stage.connect();
     assert!(calls(&stage.welcome(vec![stage.other.clone()])).is_empty(), "the other side offers first");
@@ -265,6 +284,7 @@ fn a_peer_that_is_neither_listed_nor_connected_is_gone_after_the_grace() {
     stage.connect();
     assert!(!gone(&stage.welcome(vec![])));
     assert!(!gone(&stage.wait(3 * GRACE)), "connected, whatever the server says");
+    stage.answers = true;
     stage.state(2, ConnectionState::Failed);
     assert!(!gone(&stage.wait(GRACE - S)));
     let out = stage.wait(S);
@@ -272,6 +292,19 @@ fn a_peer_that_is_neither_listed_nor_connected_is_gone_after_the_grace() {
     assert_eq!(closed(&out), [2]);
     let out = stage.enter_other();
     assert_eq!(opened(&out), [(4, true)], "numbers are not used twice");
+}
+
+#[test]
+fn who_is_cut_off_for_long_gives_nobody_up() {
+    let mut stage = Stage::connected(true);
+    stage.socket(SocketInput::Disconnected);
+    stage.state(2, ConnectionState::Failed);
+    let left = |out: &[Output]| events(out).iter().any(|event| matches!(event, SessionEvent::PeerLeft { .. }));
+    assert!(!left(&stage.wait(10 * GRACE)));
+    stage.connect();
+    assert!(!left(&stage.welcome(vec![])));
+    assert!(!left(&stage.wait(4 * S)), "it may come back to a server that was restarted");
+    assert!(left(&stage.wait(S)));
 }
 
 #[test]
@@ -289,12 +322,79 @@ fn the_route_is_told_when_it_is_another_one() {
     let mut stage = Stage::connected(true);
     assert_eq!(stage.looked, 1);
     let told = |out: &[Output]| matches!(events(out)[..], [SessionEvent::PeerRoute { .. }]);
-    assert!(told(&stage.browser(2, ConnectionInput::Route(Route::RelayUdp))));
-    assert!(!told(&stage.browser(2, ConnectionInput::Route(Route::RelayUdp))));
-    assert!(told(&stage.browser(2, ConnectionInput::Route(Route::Direct))));
+    let by = |route| ConnectionInput::Stats { route, received: 0 };
+    assert!(told(&stage.browser(2, by(Route::RelayUdp))));
+    assert!(!told(&stage.browser(2, by(Route::RelayUdp))));
+    assert!(told(&stage.browser(2, by(Route::Direct))));
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 3);
+    assert_eq!(stage.looked, 13);
     stage.state(2, ConnectionState::Failed);
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 3, "there is none");
+    assert_eq!(stage.looked, 13, "there is none");
+}
+
+/// A connection by which something has come, from a peer that sends its camera or nothing.
+fn flowing(camera: bool) -> Stage {
+    let mut stage = Stage::connected(true);
+    stage.hear(Body::Media { microphone: false, camera });
+    for received in [1, 2] {
+        stage.wait(S);
+        stage.receive(received);
+    }
+    stage
+}
+
+#[test]
+fn silence_is_noticed_in_three_seconds_and_restarted() {
+    let mut stage = flowing(true);
+    stage.wait(S);
+    assert!(stage.receive(2).iter().all(|output| matches!(output, Output::Event(SessionEvent::PeerRoute { .. }))));
+    stage.wait(S);
+    let out = stage.receive(2);
+    assert_eq!(calls(&out), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
+    assert_eq!(reconnecting(&out), Some(Cause::MediaStopped));
+    stage.wait(S);
+    let out = stage.receive(3);
+    assert!(matches!(
+        events(&out)[..],
+        [
+            SessionEvent::PeerState { state: PeerState::Connected, .. },
+            SessionEvent::Restored { cause: Cause::MediaStopped, after, .. }
+        ] if *after == 3 * S
+    ));
+}
+
+#[test]
+fn who_sends_nothing_is_not_missed() {
+    let mut stage = flowing(false);
+    for _ in 0..20 {
+        stage.wait(S);
+        assert!(calls(&stage.receive(2)).is_empty());
+    }
+}
+
+#[test]
+fn a_socket_is_doubted_with_the_media_and_given_up_without_an_answer() {
+    let mut stage = flowing(true);
+    stage.wait(2 * S);
+    assert!(stage.receive(2).contains(&Output::AskForIceServers));
+    stage.wait(S / 10);
+    let out = stage.socket(SocketInput::IceServers(IceServers::default()));
+    assert!(matches!(events(&out)[..], [SessionEvent::IceServers(_)]));
+    assert_eq!(stage.wait(3 * S), [Output::AskForIceServers], "as long as the doubt lasts");
+    let out = stage.wait(3 * S);
+    assert!(out.contains(&Output::Disconnect) && out.iter().any(|output| matches!(output, Output::Connect(_))));
+    assert!(closed(&out).is_empty());
+    stage.connect();
+    stage.welcome(vec![stage.other.clone()]);
+    stage.receive(9);
+    assert!(!stage.wait(30 * S).contains(&Output::AskForIceServers), "all is well");
+}
+
+#[test]
+fn a_changed_network_has_the_socket_looked_at() {
+    let mut stage = Stage::connected(false);
+    assert!(stage.tell(Input::NetworkChanged).contains(&Output::AskForIceServers));
+    stage.socket(SocketInput::IceServers(IceServers::default()));
+    assert!(!stage.wait(30 * S).contains(&Output::Disconnect));
 }

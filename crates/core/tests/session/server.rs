@@ -58,7 +58,7 @@ fn a_member_that_finds_the_room_full_tries_again() {
     let out = stage.socket(SocketInput::Disconnected);
     assert_eq!(events(&out), [&SessionEvent::Signaling(SignalingState::Reconnecting)]);
     for generation in 1..20 {
-        let out = stage.wait(10 * S);
+        let out = stage.wait(2 * S);
         let [Output::Connect(announced)] = &out[..] else { panic!("{out:?}") };
         stage.connect();
         assert_eq!(stage.join.as_ref(), Some(announced));
@@ -67,7 +67,7 @@ fn a_member_that_finds_the_room_full_tries_again() {
         assert_eq!(join.generation.0, instance.0 + generation);
         assert_eq!(stage.socket(refusal(ErrorCode::RoomFull)), [Output::Disconnect]);
     }
-    stage.wait(10 * S);
+    stage.wait(2 * S);
     stage.connect();
     let out = stage.welcome(vec![]);
     assert_eq!(events(&out)[0], &SessionEvent::Signaling(SignalingState::Joined));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Input, Output, Session, SessionEvent, SocketInput,
+    ConnectionInput, ConnectionState, Input, Output, Route, Session, SessionEvent, SocketInput,
     session::{Config, ConnectionCall},
 };
 use madang_protocol::{
-    Body, ConnectionId, Description, DescriptionType, Dialect, Epoch, Generation, Join, Joined, Limits, Peer, PeerId,
-    Reply, Secret, SignalFrom,
+    Body, ConnectionId, Description, DescriptionType, Dialect, Epoch, Generation, IceServers, Join, Joined, Limits,
+    Peer, PeerId, Reply, Secret, SignalFrom,
 };
 
 /// How long the first join may take here.
@@ -26,6 +26,8 @@ pub(crate) struct Stage {
     pub(crate) prepared: u32,
     /// How often the route was to be read; left out as well.
     pub(crate) looked: u32,
+    /// The server answers when it is asked for `iceServers`.
+    pub(crate) answers: bool,
     heard: u32,
 }
 
@@ -57,6 +59,7 @@ impl Stage {
             join: None,
             prepared: 0,
             looked: 0,
+            answers: false,
             heard: 0,
         }
     }
@@ -94,12 +97,16 @@ impl Stage {
         out.retain(|output| *output != Output::Prepare);
         self.prepared += u32::try_from(all - out.len()).unwrap();
         let all = out.len();
-        out.retain(|output| !matches!(output, Output::Call { call: ConnectionCall::ReadRoute, .. }));
+        out.retain(|output| !matches!(output, Output::Call { call: ConnectionCall::ReadStats, .. }));
         self.looked += u32::try_from(all - out.len()).unwrap();
         for output in &out {
             if let Output::Join(join) = output {
                 self.join = Some(join.clone());
             }
+        }
+        if self.answers && out.contains(&Output::AskForIceServers) {
+            out.retain(|output| *output != Output::AskForIceServers);
+            out.extend(self.socket(SocketInput::IceServers(IceServers::default())));
         }
         out
     }
@@ -160,6 +167,12 @@ impl Stage {
 
     pub(crate) fn state(&mut self, id: u32, state: ConnectionState) -> Vec<Output> {
         self.browser(id, ConnectionInput::StateChanged(state))
+    }
+
+    /// So many bytes have come in all.
+    pub(crate) fn receive(&mut self, received: u64) -> Vec<Output> {
+        let id = self.number();
+        self.browser(id, ConnectionInput::Stats { route: Route::Direct, received })
     }
 
     /// Lets time pass as a driver does, tick by tick.

@@ -117,6 +117,8 @@ pub(crate) struct PeerConnection {
     /// Remote generations of which a candidate is known.
     pub(crate) known: Vec<Ice>,
     pub(crate) state: ConnectionState,
+    /// Counts what has come.
+    pub(crate) received: u64,
     /// Generations of the path in use.
     pub(crate) selected: Option<(Ice, Ice)>,
     /// Generations that failed.
@@ -152,6 +154,7 @@ impl PeerConnection {
             remote_identity: None,
             known: Vec::new(),
             state: ConnectionState::New,
+            received: 0,
             selected: None,
             failed: None,
             stamp: 0,

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     Outage { peer: usize, down: u64 },
     /// The page's addresses change; the browser tells or not, and the socket survives or not.
     Roam { peer: usize, told: bool, cut: bool },
+    /// Nothing goes by the path in use any more, and ICE says that all is well.
+    Silence(usize),
     /// The browser says again and again that the network changed, and it did not.
     Alarms { peer: usize, times: u32 },
     /// The page is loaded again.
@@ -58,7 +60,7 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
         };
         last = at;
         let peer = random.place(peers);
-        let fault = match random.range(0, 21) {
+        let fault = match random.range(0, 22) {
             0 | 1 => Fault::Change(peer),
             2..=4 => Fault::Glare,
             5 => Fault::Mute(peer),
@@ -75,6 +77,7 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
             17 => Fault::RefuseAll,
             18 => Fault::Reorder(peer),
             19 => Fault::Alarms { peer, times: 6 },
+            20 => Fault::Silence(peer),
             _ => Fault::Repeat(peer),
         };
         let over = match fault {

@@ -77,7 +77,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 30] = [
+const RULES: [Mutation; 31] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -99,6 +99,7 @@ const RULES: [Mutation; 30] = [
     Mutation::IncompleteKept,
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
+    Mutation::SilenceIgnored,
     Mutation::RejectionIgnored,
     Mutation::GenerationKept,
     Mutation::FailedJoinRepeated,

@@ -15,6 +15,7 @@ pub(crate) enum Up {
     Join(Join),
     Signal(SignalTo<Body>),
     Leave,
+    AskForIceServers,
 }
 
 /// To a page.
@@ -25,6 +26,7 @@ pub(crate) enum Down {
     PeerLeft(Left),
     Signal(SignalFrom<Body>),
     Error(WireError),
+    IceServers,
     /// The server ends the socket.
     Close,
 }
@@ -71,6 +73,7 @@ impl Server {
         match message {
             Up::Join(join) => self.join(socket, join),
             Up::Signal(signal) => self.signal(socket, signal),
+            Up::AskForIceServers => vec![(socket, Down::IceServers)],
             Up::Leave => self.remove(|member| member.socket == Some(socket), LeaveReason::Left),
         }
     }

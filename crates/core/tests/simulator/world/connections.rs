@@ -52,14 +52,14 @@ impl World {
         let page = &self.pages[this.page];
         !this.closed
             && this.state == ConnectionState::Connected
-            && self.is_alive(pc)
+            && self.flows(pc)
             && page.alive
             && page.ended.is_none()
             && self.current[page.peer] == Some(this.page)
     }
 
     pub(super) fn call(&mut self, pc: Pc, call: ConnectionCall) {
-        if call != ConnectionCall::ReadRoute {
+        if call != ConnectionCall::ReadStats {
             self.last_activity = self.now;
         }
         let operation = match call {
@@ -67,7 +67,10 @@ impl World {
             ConnectionCall::Rollback => Operation::Rollback,
             ConnectionCall::SetRemoteDescription(description) => Operation::SetRemote(description),
             ConnectionCall::AddIceCandidate(candidate) => Operation::AddCandidate(candidate),
-            ConnectionCall::ReadRoute => return,
+            ConnectionCall::ReadStats => {
+                let delay = self.random.range(1, 50);
+                return self.at(self.now + delay, Event::Stats(pc));
+            }
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);

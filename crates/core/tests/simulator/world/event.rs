@@ -30,6 +30,7 @@ pub(super) enum Event {
     Connect(Pc),
     Lose(Pc),
     Fail(Pc, u32),
+    Stats(Pc),
     OutageOver(usize),
     Leave(usize),
     Fault(Fault),

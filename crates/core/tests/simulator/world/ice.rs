@@ -1,7 +1,7 @@
 //! Whether media can flow: ICE and DTLS, seen from far away. A path needs both ends of the same
 //! two connections, mirrored generations, a known candidate and a network that is still there.
 
-use madang_core::{ConnectionInput, ConnectionState};
+use madang_core::{ConnectionInput, ConnectionState, Route};
 
 use super::{Event, World};
 use crate::browser::{Ice, Pc};
@@ -28,6 +28,36 @@ impl World {
         })
     }
 
+    /// Media arrive by the path in use. Where they were cut off, ICE need not know.
+    pub(super) fn flows(&self, pc: Pc) -> bool {
+        self.is_alive(pc) && self.pcs[pc].selected.is_none_or(|pair| !self.is_cut_off(pair))
+    }
+
+    fn is_cut_off(&self, (own, theirs): (Ice, Ice)) -> bool {
+        self.cut_off.contains(&own) || self.cut_off.contains(&theirs)
+    }
+
+    /// Nothing goes by this connection's path any more, and ICE does not notice. Where nothing has come
+    /// yet it would.
+    pub(super) fn cut_off(&mut self, pc: Pc) {
+        let flowed = |pc: Pc| self.pcs[pc].received > 0;
+        if let Some((own, theirs)) = self.pcs[pc].selected
+            && flowed(pc)
+            && self.pcs[pc].remote_identity.is_some_and(flowed)
+        {
+            self.cut_off.extend([own, theirs]);
+        }
+    }
+
+    /// `getStats()`: more has come since the last time, or nothing.
+    pub(super) fn stats(&mut self, pc: Pc) {
+        if self.pcs[pc].state == ConnectionState::Connected && self.flows(pc) {
+            self.pcs[pc].received += 1;
+        }
+        let received = self.pcs[pc].received;
+        self.input(pc, ConnectionInput::Stats { route: Route::Direct, received });
+    }
+
     /// The descriptions in force lead to a path.
     pub(super) fn usable(&self, pc: Pc) -> Option<(Ice, Ice)> {
         let this = &self.pcs[pc];
@@ -37,7 +67,8 @@ impl World {
         let known = this.known.contains(&theirs.ice) || other.known.contains(&own.ice);
         let pair = (own.ice, theirs.ice);
         let fresh = self.is_fresh(own.ice) && self.is_fresh(theirs.ice);
-        (mirrored && known && fresh && self.has_path(pc, theirs.pc) && this.failed != Some(pair)).then_some(pair)
+        let fit = mirrored && known && fresh && !self.is_cut_off(pair);
+        (fit && self.has_path(pc, theirs.pc) && this.failed != Some(pair)).then_some(pair)
     }
 
     pub(super) fn evaluate_all(&mut self) {

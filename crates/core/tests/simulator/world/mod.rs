@@ -19,7 +19,7 @@ use self::{
     sockets::Wire,
 };
 use crate::{
-    browser::{Pc, PeerConnection},
+    browser::{Ice, Pc, PeerConnection},
     faults,
     random::Random,
     server::Server,
@@ -58,6 +58,8 @@ pub(crate) struct World {
     pcs: Vec<PeerConnection>,
     /// Of each ICE generation: whose it is, in which network, and whether a candidate is out.
     ices: Vec<(Pc, u32, bool)>,
+    /// Generations by which nothing goes any more, though ICE is content.
+    cut_off: Vec<Ice>,
     exchanges: u32,
     offers: u32,
     peers: usize,
@@ -110,6 +112,7 @@ impl World {
             server_down: 0,
             pcs: Vec::new(),
             ices: Vec::new(),
+            cut_off: Vec::new(),
             exchanges: 0,
             offers: 0,
             disturbed: false,
@@ -223,6 +226,7 @@ impl World {
             Event::Connect(pc) => self.ice_connect(pc),
             Event::Lose(pc) => self.ice_lose(pc),
             Event::Fail(pc, stamp) => self.ice_fail(pc, stamp),
+            Event::Stats(pc) => self.stats(pc),
             Event::OutageOver(peer) => {
                 self.outages[peer] -= 1;
                 self.evaluate_all();

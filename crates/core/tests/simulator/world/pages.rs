@@ -105,6 +105,9 @@ impl World {
                 self.note(|| format!("    page {page}: {output:?}"));
             }
             self.carry_out(page, output);
+            if !self.pages[page].alive {
+                return;
+            }
         }
         if let Some(timeout) = self.pages[page].session.timeout() {
             let at = u64::try_from(timeout.as_millis()).unwrap().max(self.now + 1);
@@ -123,8 +126,14 @@ impl World {
         }
         match output {
             Output::Connect(join) => self.connect(page, join),
-            Output::Prepare | Output::AskForIceServers => {}
-            Output::Disconnect => self.disconnect(page),
+            Output::Prepare => {}
+            Output::AskForIceServers => self.send(page, Up::AskForIceServers),
+            Output::Disconnect => {
+                self.disconnect(page);
+                if self.pages[page].obsolete {
+                    self.crash(page); // or the two would take turns
+                }
+            }
             Output::Join(join) => {
                 self.pages[page].instance = Some(join.instance);
                 let socket = self.pages[page].socket;
@@ -203,7 +212,7 @@ impl World {
                     None => self.violate("the state of a stranger"),
                 }
             }
-            SessionEvent::PeerRoute { .. } => {}
+            SessionEvent::PeerRoute { .. } | SessionEvent::Reconnecting { .. } | SessionEvent::Restored { .. } => {}
             SessionEvent::PeerMedia { peer, microphone, camera } => {
                 let peer = place(&peer);
                 match &mut self.pages[page].shown[peer] {

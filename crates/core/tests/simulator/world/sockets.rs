@@ -1,7 +1,7 @@
 //! Sockets between pages and server: ordered, with latency, until they are cut.
 
 use madang_core::{Input, SocketInput};
-use madang_protocol::{Body, ErrorCode, Generation, Join};
+use madang_protocol::{Body, ErrorCode, Generation, IceServers, Join};
 
 use super::{Event, Millis, Reason, World};
 use crate::server::{Down, Socket, Up};
@@ -174,6 +174,7 @@ impl World {
                 }
                 SocketInput::Signal(signal)
             }
+            Down::IceServers => SocketInput::IceServers(IceServers::default()),
             Down::Error(error) => {
                 if error.code == ErrorCode::Replaced {
                     self.pages[page].reason = Reason::TheEnd;

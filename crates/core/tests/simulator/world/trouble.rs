@@ -55,6 +55,13 @@ impl World {
                     self.drive(page, Input::NetworkChanged);
                 }
             }
+            Fault::Silence(peer) => {
+                if let Some(page) = self.current[peer] {
+                    for pc in self.pages[page].connections.clone() {
+                        self.cut_off(pc);
+                    }
+                }
+            }
             Fault::Alarms { peer, times } => {
                 if let Some(page) = self.current[peer] {
                     self.drive(page, Input::NetworkChanged);

@@ -49,7 +49,7 @@ impl World {
         if this.signaling != Signaling::Stable || !this.chain.is_empty() {
             return Err("something is pending");
         }
-        if this.state != ConnectionState::Connected || !self.is_alive(pc) {
+        if this.state != ConnectionState::Connected || !self.flows(pc) {
             return Err("it is not connected");
         }
         if this.agreed.exchange != there.agreed.exchange {
