@@ -35,8 +35,11 @@ export interface RoomOptions {
 
 /** The way to the server. */
 export type SignalingState = "connecting" | "joined" | "reconnecting";
-/** The way to a peer. */
-export type PeerState = "connecting" | "connected" | "reconnecting";
+/**
+ * The way to a peer. "unreachable": tried in vain, and none of the relays in `iceServers` can be
+ * reached from this network. It is tried again all the same, and another state takes it back.
+ */
+export type PeerState = "connecting" | "connected" | "reconnecting" | "unreachable";
 /** The route to a peer: straight, or through a relay that is reached over UDP, TCP or TLS. */
 export type Route = "direct" | "relay-udp" | "relay-tcp" | "relay-tls";
 /** A way to talk: this protocol, or the older tutorial's. */

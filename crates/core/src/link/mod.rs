@@ -21,6 +21,7 @@
 //! connection. If nothing comes for a while, this side offers.
 
 mod connection;
+mod reach;
 mod recovery;
 mod route;
 mod way;
@@ -40,6 +41,7 @@ use crate::{
 pub use self::route::Route;
 use self::{
     connection::Connection,
+    reach::Reach,
     recovery::{Recovery, Remedy},
     way::{Verdict, Way},
 };
@@ -105,6 +107,7 @@ pub(crate) struct Link {
     /// The highest number of a connection known here.
     last: u32,
     replacement: Replacement,
+    reach: Reach,
     /// What the application was told.
     told: PeerState,
     was_connected: bool,
@@ -123,6 +126,7 @@ impl Link {
             connection: None,
             last,
             replacement: Replacement::default(),
+            reach: Reach::default(),
             told: PeerState::Connecting,
             was_connected: false,
             media: None,
@@ -194,6 +198,7 @@ impl Link {
             Some(connection) if offers => {
                 connection.negotiation.resume();
                 if connection.recovery.restart_now(cx.now) {
+                    self.reach.gathering();
                     connection.restart_ice(cx.out);
                 }
                 connection.negotiation.offer_needed();
@@ -318,6 +323,7 @@ impl Link {
             }
             ConnectionInput::Rejected(_) => broken(Mutation::RejectionIgnored),
             ConnectionInput::LocalCandidate(candidate) => {
+                self.reach.gathered(candidate.as_ref());
                 connection.local_candidate(candidate, way, cx.out);
                 true
             }
@@ -341,6 +347,7 @@ impl Link {
 
     /// The browser's network changed.
     pub(crate) fn network_changed(&mut self, cx: &mut Context<'_>) {
+        self.reach = Reach::default(); // it may lead further
         if let Some(connection) = self.connection.as_mut().filter(|connection| connection.negotiation.is_complete()) {
             connection.recovery.network_changed(cx.now);
         }
@@ -362,8 +369,16 @@ impl Link {
         let open = self.is_open();
         if let Some(connection) = &mut self.connection {
             connection.look_at_route(cx.now, cx.out);
-            match connection.recovery.tick(cx.now, open) {
-                Some(Remedy::Restart) => connection.restart_ice(cx.out),
+            let tried = connection.recovery.was_tried(cx.now);
+            let remedy = connection.recovery.tick(cx.now, open);
+            if tried && remedy.is_some() {
+                self.reach.tried();
+            }
+            match remedy {
+                Some(Remedy::Restart) => {
+                    self.reach.gathering();
+                    connection.restart_ice(cx.out);
+                }
                 Some(Remedy::Replace) => self.lose(cx),
                 None => {}
             }
@@ -421,6 +436,7 @@ impl Link {
 
     fn open(&mut self, id: ConnectionId, offerer: bool, cx: &mut Context<'_>) -> &mut Connection {
         self.replacement.at = None;
+        self.reach.gathering();
         let recovery = if self.is_tutorial() { Recovery::without_restart() } else { Recovery::new(self.polite) };
         cx.out.push_back(Output::Open { peer: self.id().clone(), connection: id, offerer });
         let connection = Connection::new(self.id().clone(), id, self.polite, recovery);
@@ -438,9 +454,11 @@ impl Link {
         if connected {
             self.was_connected = true;
             self.replacement = Replacement::default();
+            self.reach = Reach::default();
         }
         let state = match (flowing, self.was_connected) {
             (true, _) => PeerState::Connected,
+            _ if self.reach.is_lost() => PeerState::Unreachable,
             (false, true) => PeerState::Reconnecting,
             (false, false) => PeerState::Connecting,
         };

@@ -38,6 +38,8 @@ pub(crate) struct Recovery {
     state: ConnectionState,
     at: Option<Time>,
     restarted_at: Option<Time>,
+    /// When the path that was negotiated has had its time.
+    tried_at: Option<Time>,
     /// Restarts since it was last connected.
     tries: u32,
     /// Not connected, for longer than is worth a word.
@@ -56,7 +58,15 @@ impl Recovery {
     }
 
     fn replacing_after(restarts: u32) -> Self {
-        Self { restarts, state: ConnectionState::New, at: None, restarted_at: None, tries: 0, lost: true }
+        Self {
+            restarts,
+            state: ConnectionState::New,
+            at: None,
+            restarted_at: None,
+            tried_at: None,
+            tries: 0,
+            lost: true,
+        }
     }
 
     /// Media can flow.
@@ -73,7 +83,9 @@ impl Recovery {
     pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
         self.state = state;
         match state {
-            ConnectionState::Connected => (self.at, self.tries, self.lost) = (None, 0, false),
+            ConnectionState::Connected => {
+                (self.at, self.tried_at, self.tries, self.lost) = (None, None, 0, false);
+            }
             ConnectionState::Disconnected => {
                 self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
             }
@@ -95,7 +107,13 @@ impl Recovery {
     pub(crate) fn negotiated(&mut self, now: Time) {
         if !self.is_connected() {
             self.not_later_than(now + TRIAL);
+            self.tried_at = Some(now + TRIAL);
         }
+    }
+
+    /// Whether a path was negotiated, had its time, and does not work.
+    pub(crate) fn was_tried(&self, now: Time) -> bool {
+        self.tried_at.is_some_and(|at| at <= now)
     }
 
     fn not_later_than(&mut self, time: Time) {
@@ -113,7 +131,7 @@ impl Recovery {
     }
 
     fn restarted(&mut self, now: Time) {
-        self.at = None;
+        (self.at, self.tried_at) = (None, None);
         self.restarted_at = Some(now);
         if !self.is_connected() {
             self.lost = true;
