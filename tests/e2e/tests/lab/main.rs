@@ -8,3 +8,4 @@ mod networks;
 mod pair;
 mod table;
 mod trouble;
+mod unreachable;
