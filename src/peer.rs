@@ -25,6 +25,7 @@ use web_sys::{MediaStream, MediaStreamTrack, RtcPeerConnectionState, RtcSdpType,
 use crate::sys::{
     clock, log,
     peer_connection::{Event, Kind, PeerConnection},
+    value::{self, Unfit},
 };
 
 /// What is sent to every peer.
@@ -211,8 +212,8 @@ impl Line {
                 Event::Track(track) => remote.add_track(&track),
                 Event::NegotiationNeeded => report(ConnectionInput::NegotiationNeeded),
                 Event::State(state) => report(ConnectionInput::StateChanged(connection_state(state))),
-                Event::Candidate(candidate) => match candidate.map(|candidate| to_candidate(&candidate)) {
-                    Some(Err(error)) => log::warn("madang: a local candidate is not understood:", &error),
+                Event::Candidate(candidate) => match candidate.as_ref().map(to_candidate) {
+                    Some(Err(Unfit)) => log::warn("madang: a local candidate is not understood:", &candidate.into()),
                     // An empty candidate ends one medium's gathering; null ends all of it.
                     Some(Ok(candidate)) if candidate.candidate.is_empty() => {}
                     Some(Ok(candidate)) => report(ConnectionInput::LocalCandidate(Some(candidate))),
@@ -364,8 +365,8 @@ impl Connection {
     }
 }
 
-fn to_candidate(candidate: &web_sys::RtcIceCandidate) -> Result<Candidate, JsValue> {
-    Ok(serde_wasm_bindgen::from_value(candidate.to_json().into())?)
+fn to_candidate(candidate: &web_sys::RtcIceCandidate) -> Result<Candidate, Unfit> {
+    value::decode(candidate.to_json().into())
 }
 
 fn from_rtc(description: &RtcSessionDescription) -> Result<Description, JsValue> {

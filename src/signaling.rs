@@ -13,12 +13,12 @@ use madang_core::{
     tutorial::{Heard, Say, Tutorial},
 };
 use madang_protocol::{
-    DescriptionType, Generation, IceServers, Join, Reply, RoomName, Secret, message::event, tutorial,
+    DescriptionType, Generation, IceServers, Join, LEAVE_PATH, Reply, RoomName, Secret, message::event, tutorial,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
-use crate::sys::{clock, log, socket::Socket};
+use crate::sys::{clock, log, page, socket::Socket, value};
 
 type Report = Rc<dyn Fn(SocketInput)>;
 
@@ -32,6 +32,8 @@ pub(crate) struct Signaling {
 /// What is spoken on the socket.
 enum Dialect {
     Native {
+        /// Its origin.
+        server: String,
         /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
         joins: Rc<Cell<u32>>,
         /// Of the join that goes along with the connection. No two joins have the same.
@@ -51,14 +53,14 @@ impl std::fmt::Debug for Signaling {
 
 impl Signaling {
     /// Speaks the native protocol on this socket and reports to `report`.
-    pub(crate) fn native(mut socket: Socket, report: impl Fn(SocketInput) + 'static) -> Self {
+    pub(crate) fn native(mut socket: Socket, server: String, report: impl Fn(SocketInput) + 'static) -> Self {
         let report = listen_to_socket(&mut socket, report);
         receive(&mut socket, event::JOINED, &report, SocketInput::JoinReply);
         receive(&mut socket, event::PEER_JOINED, &report, SocketInput::PeerJoined);
         receive(&mut socket, event::PEER_LEFT, &report, SocketInput::PeerLeft);
         receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
         receive(&mut socket, event::ERROR, &report, SocketInput::Error);
-        Self { socket, report, dialect: Dialect::Native { joins: Rc::default(), carried: Cell::default() } }
+        Self { socket, report, dialect: Dialect::Native { server, joins: Rc::default(), carried: Cell::default() } }
     }
 
     /// Speaks the tutorial's dialect on this socket and reports to `report`.
@@ -112,7 +114,7 @@ impl Signaling {
     /// Says to the server what the session wants said: a join, a signal or goodbye.
     pub(crate) fn say(&self, output: &Output) {
         match (&self.dialect, output) {
-            (Dialect::Native { joins, carried }, Output::Join(join)) => {
+            (Dialect::Native { joins, carried, .. }, Output::Join(join)) => {
                 self.join(join, joins, carried.take());
             }
             (Dialect::Native { .. }, Output::AskForIceServers) => {
@@ -125,6 +127,11 @@ impl Signaling {
             }
             (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
             (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
+            (Dialect::Native { server, .. }, Output::SayGoodbye(goodbye)) => {
+                if let Some(goodbye) = encode(goodbye) {
+                    page::send_beacon(&format!("{server}{LEAVE_PATH}"), &goodbye);
+                }
+            }
             (Dialect::Tutorial { machine, room }, _) => {
                 machine.borrow_mut().say(output);
                 loop {
@@ -226,21 +233,14 @@ fn receive<I: 'static, T: DeserializeOwned + 'static>(
 }
 
 fn decode<T: DeserializeOwned>(event: &str, payload: JsValue) -> Option<T> {
-    match serde_wasm_bindgen::from_value(payload) {
-        Ok(payload) => Some(payload),
-        Err(error) => {
-            log::warn(&format!("madang: the server's {event} is not understood:"), &error.into());
-            None
-        }
+    let decoded = value::decode(payload).ok();
+    if decoded.is_none() {
+        // Only the name: there may be credentials in it.
+        log::warn("madang: not understood, though the server said it:", &event.into());
     }
+    decoded
 }
 
 fn encode(payload: &impl Serialize) -> Option<JsValue> {
-    match payload.serialize(&serde_wasm_bindgen::Serializer::json_compatible()) {
-        Ok(payload) => Some(payload),
-        Err(error) => {
-            log::warn("madang: a message could not be encoded:", &error.into());
-            None
-        }
-    }
+    value::encode(payload).inspect_err(|error| log::warn("madang: a message could not be encoded:", error)).ok()
 }

@@ -16,3 +16,4 @@ pub(crate) mod random;
 pub(crate) mod socket;
 pub(crate) mod stats;
 pub(crate) mod storage;
+pub(crate) mod value;

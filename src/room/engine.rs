@@ -84,7 +84,7 @@ impl Engine {
         };
         let socket = match options.socket {
             Some(socket) => Socket::adopt(socket),
-            None => Socket::new(&server).map_err(|_| Error::Server(server))?,
+            None => Socket::new(&server).map_err(|_| Error::Server(server.clone()))?,
         };
         // A page that has joined already is the peer that it joined as.
         let begun = signaling::carried_by(&socket).filter(|(room, ..)| *room == options.room.as_str());
@@ -126,7 +126,7 @@ impl Engine {
         let input = engine.poster(|input| Work::Session(Input::Socket(input)));
         let signaling = match tutorial {
             Some((machine, room)) => Signaling::tutorial(socket, machine, room, input),
-            None => Signaling::native(socket, input),
+            None => Signaling::native(socket, server, input),
         };
         *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
         let closing = engine.poster(|()| Work::Session(Input::Leave));
@@ -300,7 +300,7 @@ impl Engine {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave => {
+            Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave | Output::SayGoodbye(_) => {
                 self.signaling(|signaling| signaling.say(&output))
             }
             Output::Prepare => self.spare_wanted.set(true),

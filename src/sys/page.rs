@@ -1,8 +1,8 @@
 //! What happens to the page: it is closed, or its network changes.
 
 use gloo_events::EventListener;
-use js_sys::Reflect;
-use wasm_bindgen::JsCast;
+use js_sys::{JSON, Reflect};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::EventTarget;
 
 /// The listeners of one room.
@@ -27,5 +27,13 @@ impl PageListeners {
             }
         }
         Self { _listeners: listeners }
+    }
+}
+
+/// `navigator.sendBeacon(url, body)` with the body as JSON: it arrives though the page ends.
+pub(crate) fn send_beacon(url: &str, body: &JsValue) {
+    if let (Some(window), Ok(json)) = (web_sys::window(), JSON::stringify(body)) {
+        // A browser that has too much to send already refuses; then the server's grace ends it.
+        let _ = window.navigator().send_beacon_with_opt_str(url, json.as_string().as_deref());
     }
 }

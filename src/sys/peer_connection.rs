@@ -14,7 +14,7 @@ use web_sys::{
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::{promise, stats::SelectedPair};
+use super::{promise, stats::SelectedPair, value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -84,7 +84,7 @@ impl PeerConnection {
         configuration: &impl Serialize,
         listener: impl Fn(Event) + Clone + 'static,
     ) -> Result<Self, JsValue> {
-        let raw = Raw::new(&to_js(configuration)?)?;
+        let raw = Raw::new(&value::encode(configuration)?)?;
         let listen = |name: &'static str, map: fn(&Raw, &web_sys::Event) -> Event| {
             let (source, listener) = (raw.clone(), listener.clone());
             EventListener::new(&raw, name, move |event| listener(map(&source, event)))
@@ -135,7 +135,7 @@ impl PeerConnection {
         candidate: &impl Serialize,
         done: impl FnOnce(Result<(), JsValue>) + 'static,
     ) {
-        match to_js(candidate) {
+        match value::encode(candidate) {
             Ok(init) => promise::settled(&self.raw.add_ice_candidate_init(&init), |result| done(result.map(drop))),
             Err(error) => done(Err(error)),
         }
@@ -143,7 +143,7 @@ impl PeerConnection {
 
     /// `setConfiguration(configuration)`.
     pub(crate) fn configure(&self, configuration: &impl Serialize) -> Result<(), JsValue> {
-        self.raw.set_configuration_to(&to_js(configuration)?)
+        self.raw.set_configuration_to(&value::encode(configuration)?)
     }
 
     /// `getStats()`; gives the selected pair, once there is one.
@@ -215,8 +215,4 @@ impl Transceiver {
     fn sender(&self) -> Sender {
         self.0.sender().unchecked_into()
     }
-}
-
-fn to_js(value: &impl Serialize) -> Result<JsValue, JsValue> {
-    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
 }

@@ -17,8 +17,10 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The first try comes at most this late.
+    /// The first try comes at most this late, and not at once: some browsers end the sockets of a
+    /// page before they tell it that it ends itself.
     const SOON: Duration = Duration::from_millis(200);
+    const NOT_AT_ONCE: Duration = Duration::from_millis(50);
     /// The ceiling of the second.
     const FIRST: Duration = Duration::from_millis(500);
     /// No delay is longer.
@@ -32,7 +34,7 @@ impl Backoff {
     /// How long to wait before the next try.
     pub(crate) fn next_delay(&mut self) -> Duration {
         let (least, ceiling) = match self.tries.checked_sub(1) {
-            None => (Duration::ZERO, Self::SOON),
+            None => (Self::NOT_AT_ONCE, Self::SOON),
             Some(doublings) => {
                 let ceiling = Self::FIRST.saturating_mul(1 << doublings.min(16)).min(Self::LONGEST);
                 (ceiling / 4, ceiling)

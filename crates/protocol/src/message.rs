@@ -7,6 +7,7 @@
 //! | `joined` | server | [`JoinReply`] | – |
 //! | `signal` | client | [`SignalTo`] | – |
 //! | `leave` | client | – | – |
+//! | (POST `/leave`) | client | [`Goodbye`] | – |
 //! | `ice-servers` | client | – | ack `{ok:` [`IceServers`]`}` |
 //! | `signal` | server | [`SignalFrom`] | – |
 //! | `peer-joined` | server | [`Peer`] | – |
@@ -87,6 +88,21 @@ pub struct ConnectAuth<J = Join> {
     /// The join.
     pub join: J,
 }
+
+/// What a page that ends POSTs to [`LEAVE_PATH`] when it has no socket to say it on: some browsers
+/// end a page's sockets before they tell the page that it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goodbye {
+    /// The room.
+    pub room: RoomName,
+    /// Proves the peer's id.
+    pub secret: Secret,
+    /// The page that ends. Another one of the same peer, after a reload, is not meant.
+    pub instance: Generation,
+}
+
+/// Where a [`Goodbye`] goes, as JSON whatever its content type: `navigator.sendBeacon()` sends text.
+pub const LEAVE_PATH: &str = "/leave";
 
 /// An answer to an event: `{ok: …}` or `{error: {code, message}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,9 +6,9 @@
 use std::fmt::Debug;
 
 use madang_protocol::{
-    Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, ErrorCode, Generation, IceServer,
-    IceServers, Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom, SignalTo,
-    VERSION, WireError,
+    Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, ErrorCode, Generation, Goodbye,
+    IceServer, IceServers, Join, JoinReply, Joined, LeaveReason, Left, Limits, Peer, PeerId, Reply, Secret, SignalFrom,
+    SignalTo, VERSION, WireError,
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -48,6 +48,13 @@ fn join() -> Join {
         name: None,
         token: None,
     }
+}
+
+#[test]
+fn goodbye() {
+    let goodbye =
+        Goodbye { room: "a".parse().unwrap(), secret: Secret::from_bits([1; 16]), instance: Generation::first(3) };
+    is(goodbye, &format!(r#"{{"room":"a","secret":"{PEER}","instance":196608}}"#));
 }
 
 #[test]

@@ -17,6 +17,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use madang_protocol::LEAVE_PATH;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::{
@@ -54,7 +55,7 @@ pub(crate) struct Arrival {
 pub(crate) type Told = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// Everything the server answers over HTTP. Metrics only where somebody said so.
-pub(crate) fn router(config: &Config, socket_io: MethodRouter, metrics: Option<Told>) -> Router {
+pub(crate) fn router(config: &Config, socket_io: MethodRouter, leave: MethodRouter, metrics: Option<Told>) -> Router {
     let cors = cors(&config.allow_origin);
     let site = Site { folder: config.www.as_ref().map(|path| (ServeDir::new(path), path.clone())) };
     let socket_io = socket_io.layer(cors.clone());
@@ -64,6 +65,7 @@ pub(crate) fn router(config: &Config, socket_io: MethodRouter, metrics: Option<T
         .route("/", get(page))
         .route("/r/{room}", get(page))
         .route("/healthz", healthz())
+        .route(LEAVE_PATH, leave.with_state(()))
         .route("/socket.io/", socket_io.clone().with_state(()))
         .route("/socket.io", socket_io.with_state(()))
         .merge(sdk)

@@ -24,6 +24,7 @@ pub mod config;
 mod connection;
 pub mod credentials;
 mod endpoint;
+mod goodbye;
 mod http;
 mod ice;
 pub mod limits;

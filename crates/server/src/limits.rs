@@ -40,6 +40,8 @@ pub const CERTIFICATE_EVERY: Duration = Duration::from_secs(2);
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 /// Largest headers of a request. Also the size of a connection's first buffer.
 pub const HEADERS_BYTES: usize = 16 * 1024;
+/// Largest body of a `POST /leave`.
+pub const GOODBYE_BYTES: usize = 1024;
 /// How long a transport may take until its Socket.IO socket is connected.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// How long open connections get to finish when the server stops.

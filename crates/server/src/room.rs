@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use madang_protocol::{Dialect, ErrorCode, LeaveReason, Left, Peer, PeerId, RoomName};
+use madang_protocol::{Dialect, ErrorCode, Generation, LeaveReason, Left, Peer, PeerId, RoomName};
 
 use crate::tutorial::Bridge;
 
@@ -164,6 +164,12 @@ impl<S: Clone + PartialEq> Rooms<S> {
     /// Gives the seat up at once. Does nothing when `socket` does not hold it (any more).
     pub fn leave(&mut self, room: &RoomName, peer: &PeerId, socket: &S, reason: LeaveReason) -> Vec<Notice<S>> {
         if self.holds(room, peer, socket) { self.remove(room, peer, reason) } else { Vec::new() }
+    }
+
+    /// Gives the seat up that this page has, whether it still has a socket or not. Whether there was one.
+    pub fn goodbye(&mut self, room: &RoomName, peer: &PeerId, instance: Generation) -> Option<Vec<Notice<S>>> {
+        let said_by = |member: &mut Member<S>| member.peer.instance == instance;
+        self.member_mut(room, peer).is_some_and(said_by).then(|| self.remove(room, peer, LeaveReason::Left))
     }
 
     /// The socket is gone without a goodbye: its seat is kept for a while, unless its page could

@@ -11,6 +11,7 @@ use tokio::{
 use crate::{
     config::Config,
     connection::{self, Service},
+    goodbye,
     http::{self, Arrival, Told},
     ice::Ice,
     limits,
@@ -107,7 +108,7 @@ impl Server {
         let public = self.config.metrics_public.then(|| told.clone());
         let tls = self.certificate.as_ref().map(Certificate::acceptor).transpose();
         let service = Arc::new(Service {
-            router: http::router(&self.config, socket_io, public),
+            router: http::router(&self.config, socket_io, goodbye::route(signaling.clone()), public),
             insecure: self.certificate.is_some().then(http::insecure_router),
             tls: match tls {
                 Ok(tls) => tls,

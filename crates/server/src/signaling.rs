@@ -14,8 +14,8 @@ use std::{
 
 use axum::routing::MethodRouter;
 use madang_protocol::{
-    Body, DescriptionType, Dialect, ErrorCode, Generation, IceServers, Join, JoinReply, Joined, LeaveReason, Limits,
-    Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
+    Body, DescriptionType, Dialect, ErrorCode, Generation, Goodbye, IceServers, Join, JoinReply, Joined, LeaveReason,
+    Limits, Peer, PeerId, Reply, RoomName, Secret, SignalFrom, SignalTo, WireError, limits as wire, message::event,
 };
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -234,6 +234,17 @@ impl Signaling {
             self.ice.revoke(&seat.room, &seat.peer);
         }
         deliver(rooms.leave(&seat.room, &seat.peer, client, reason));
+    }
+
+    /// A page that ends, without a socket to say it on.
+    pub(crate) fn goodbye(&self, Goodbye { room, secret, instance }: &Goodbye) {
+        let peer = peer_id(secret);
+        let mut rooms = self.rooms();
+        if let Some(notices) = rooms.goodbye(room, &peer, *instance) {
+            tracing::debug!(room = %room, peer = %peer, "goodbye");
+            self.ice.revoke(room, &peer);
+            deliver(notices);
+        }
     }
 
     fn join_tutorial(&self, client: &Client, inbound: &mut Inbound, room: RoomName) -> Result<(), WireError> {

@@ -9,9 +9,10 @@ use axum::{
     body::Bytes,
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
+use madang_protocol::{Generation, Goodbye, Join, LEAVE_PATH, LeaveReason, Left, Secret};
 use madang_server::config::Origin;
 use support::{start, start_with};
 use tokio::net::TcpStream;
@@ -29,6 +30,10 @@ impl Answer {
 }
 
 async fn ask(address: SocketAddr, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    send(address, method, path, headers, "").await
+}
+
+async fn send(address: SocketAddr, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
@@ -36,7 +41,8 @@ async fn ask(address: SocketAddr, method: Method, path: &str, headers: &[(&str, 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+    let response =
+        sender.send_request(request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap()).await.unwrap();
     let (parts, body) = response.into_parts();
     Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
 }
@@ -230,4 +236,30 @@ async fn metrics_are_where_they_were_asked_for() {
     assert_eq!(get(metrics, "/metrics", &[]).await.status, StatusCode::OK);
     assert_eq!(get(metrics, "/", &[]).await.status, StatusCode::NOT_FOUND);
     assert_eq!(get(apart.address, "/metrics", &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_page_without_a_socket_says_goodbye() {
+    let server = start().await;
+    let (mut first, _) = server.native("room", 1).await;
+    let (second, joined) = server.native("room", 2).await;
+    first.peer_joined().await;
+    let goodbye = async |goodbye: &str| send(server.address, Method::POST, LEAVE_PATH, &[], goodbye).await.status;
+    let Join { room, secret, instance, .. } = second.join.clone();
+    let goodbye_of =
+        |secret: Secret, instance| serde_json::to_string(&Goodbye { room: room.clone(), secret, instance }).unwrap();
+    // Whoever else says so, or did before a reload, is not believed, and learns nothing.
+    let stranger = goodbye_of(Secret::from_bits([9; 16]), instance);
+    let earlier = goodbye_of(secret.clone(), Generation(instance.0 - 1));
+    for nothing in [stranger, earlier] {
+        assert_eq!(goodbye(&nothing).await, StatusCode::NO_CONTENT);
+        first.heard_nothing().await;
+    }
+    for bad in [String::new(), "{}".to_owned(), "[".repeat(500)] {
+        assert_eq!(goodbye(&bad).await, StatusCode::BAD_REQUEST, "{bad}");
+    }
+    assert_eq!(goodbye(&" ".repeat(100_000)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(goodbye(&goodbye_of(secret, instance)).await, StatusCode::NO_CONTENT);
+    let left: Left = first.socket.expect("peer-left").await.unwrap().arg().unwrap();
+    assert_eq!(left, Left { peer: joined.peer, reason: LeaveReason::Left });
 }

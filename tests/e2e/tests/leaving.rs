@@ -7,6 +7,8 @@ use madang_e2e::{Setup, in_a_call, scenario};
 
 /// A peer that goes is gone from the other page within this.
 const AT_ONCE: Duration = Duration::from_secs(2);
+/// How often a page goes elsewhere: what depends on the moment does not show each time.
+const VISITS: usize = 20;
 /// The server's grace for a peer whose socket dropped.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -35,6 +37,30 @@ async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
             let closed = ben.close_tab().await?;
             ada.remote_gone(AT_ONCE).await.with_context(|| format!("{leaver:?}"))?;
             stage.took("tab closed", closed.elapsed());
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_page_that_goes_elsewhere_in_mid_call_goes_without_a_complaint() -> Result<()> {
+    scenario("elsewhere", async |stage| {
+        let server = stage.server(&[]).await?;
+        for browser in [Setup::chromium(), Setup::firefox()] {
+            let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &browser).await?);
+            for _ in 0..VISITS {
+                let room = server.room();
+                for page in [&ada, &ben] {
+                    page.join(&room).await?;
+                }
+                in_a_call(&ada, &ben).await?;
+                let left = Instant::now();
+                ben.open("about:blank").await?;
+                ada.remote_gone(AT_ONCE).await.with_context(|| format!("{browser:?}"))?;
+                stage.took("elsewhere", left.elapsed());
+                ben.console_is_clean().await?;
+            }
         }
         Ok(())
     })

@@ -183,6 +183,8 @@ impl Session {
     fn leave(&mut self) {
         if self.server.is_joined() || self.server.is_joining() {
             self.out.push_back(Output::Leave);
+        } else if matches!(self.phase, Phase::Member(_)) {
+            self.out.push_back(Output::SayGoodbye(self.server.goodbye()));
         }
         self.end(EndReason::Left);
     }

@@ -1,6 +1,6 @@
 //! What a [`Session`](super::Session) wants done. The driver carries each out in the same tick.
 
-use madang_protocol::{Body, Candidate, ConnectionId, Description, Join, PeerId, SignalTo};
+use madang_protocol::{Body, Candidate, ConnectionId, Description, Goodbye, Join, PeerId, SignalTo};
 
 use super::SessionEvent;
 
@@ -19,6 +19,8 @@ pub enum Output {
     Signal(SignalTo<Body>),
     /// Emit `leave`.
     Leave,
+    /// Send this to [`LEAVE_PATH`](madang_protocol::LEAVE_PATH): there is no socket to say it on.
+    SayGoodbye(Goodbye),
     /// Emit `ice-servers`, and answer with [`SocketInput::IceServers`](super::SocketInput::IceServers).
     AskForIceServers,
     /// Somebody may come, and then this side offers: an RTCPeerConnection may be made now, with its

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use madang_protocol::{Generation, Join, VERSION};
+use madang_protocol::{Generation, Goodbye, Join, VERSION};
 
 use crate::{
     backoff::Backoff,
@@ -131,6 +131,11 @@ impl Server {
             name: self.config.name.clone(),
             token: self.config.token.clone(),
         }
+    }
+
+    /// What is said when the page ends and there is no socket.
+    pub(crate) fn goodbye(&self) -> Goodbye {
+        Goodbye { room: self.config.room.clone(), secret: self.config.secret.clone(), instance: self.instance }
     }
 
     /// The join was accepted.

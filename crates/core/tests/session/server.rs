@@ -149,9 +149,18 @@ fn leaving_says_goodbye_and_closes_everything() {
 }
 
 #[test]
-fn leaving_without_a_socket_needs_no_goodbye() {
+fn who_never_was_in_the_room_needs_no_goodbye() {
     let mut stage = Stage::new(true);
     assert_eq!(stage.tell(Input::Leave), [Output::Event(SessionEvent::Ended(EndReason::Left))]);
+}
+
+#[test]
+fn without_a_socket_goodbye_goes_another_way() {
+    let mut stage = Stage::connected(true);
+    stage.socket(SocketInput::Disconnected);
+    let out = stage.tell(Input::Leave);
+    assert!(matches!(out[0], Output::SayGoodbye(_)), "{out:?}");
+    assert!(!out.contains(&Output::Leave));
 }
 
 #[test]

@@ -141,6 +141,7 @@ impl World {
                 self.send(page, Up::Signal(signal));
             }
             Output::Leave => self.send(page, Up::Leave),
+            Output::SayGoodbye(_) => {} // lost, which is the worst that can become of it
             Output::Open { peer, connection, offerer } => self.open_pc(page, &peer, connection, offerer),
             Output::Close { peer, connection } => match self.find_pc(page, &peer, connection) {
                 Some(pc) => self.close_pc(page, pc),
