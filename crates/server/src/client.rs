@@ -97,6 +97,11 @@ impl State {
         state
     }
 
+    /// Its page is gone, and its websocket with it.
+    pub(crate) fn went_away(&self) -> bool {
+        self.session.went_away()
+    }
+
     /// Waits until the library has noticed that the socket is connected.
     ///
     /// It tells the client first, so that a quick client's first event may come while emits to it

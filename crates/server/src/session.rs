@@ -10,7 +10,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc, Mutex, OnceLock, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -40,6 +40,7 @@ pub(crate) struct Session {
     id: Sid,
     sessions: Weak<Sessions>,
     taken: AtomicU64,
+    away: AtomicBool,
     transport: Mutex<Weak<Transport>>,
     /// Its socket's.
     state: OnceLock<Weak<State>>,
@@ -71,6 +72,7 @@ impl Sessions {
             id,
             sessions: Arc::downgrade(self),
             taken: AtomicU64::new(0),
+            away: AtomicBool::new(false),
             transport: Mutex::new(Weak::new()),
             state: OnceLock::new(),
         });
@@ -104,6 +106,16 @@ impl Session {
     pub(crate) fn carried_by(self: &Arc<Self>, transport: &Arc<Transport>) {
         *self.transport.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(transport);
         transport.carries(self.clone());
+    }
+
+    /// The last thing that came by its websocket: whether the browser ends it with the page.
+    pub(crate) fn goes_away(&self, away: bool) {
+        self.away.store(away, Ordering::Relaxed);
+    }
+
+    /// It was a websocket, and its page is gone.
+    pub(crate) fn went_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
     }
 
     /// Ends it, whatever waits for its reader.

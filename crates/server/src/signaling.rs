@@ -362,9 +362,14 @@ impl Signaling {
         client.end(ErrorCode::RateLimited);
     }
 
-    /// The socket is gone.
-    fn dropped(&self, client: &Client) {
+    /// The socket is gone: with its page, or alone.
+    fn dropped(&self, client: &Client, reason: DisconnectReason) {
         if let Some(seat) = lock(&client.state.inbound).seat.take() {
+            if reason == DisconnectReason::TransportClose && client.state.went_away() {
+                tracing::debug!(room = %seat.room, peer = %seat.peer, "page gone");
+                self.leave(&mut self.rooms(), &seat, client, LeaveReason::Left);
+                return;
+            }
             tracing::debug!(room = %seat.room, peer = %seat.peer, "socket lost");
             deliver(self.rooms().dropped(self.now(), &seat.room, &seat.peer, client));
             self.seat_kept.notify_one();
@@ -424,7 +429,7 @@ impl DisconnectHandler<LocalAdapter, Ours> for Events {
     fn call_with_defer(&self, socket: Arc<Socket>, reason: DisconnectReason, defer: fn(Arc<Socket>)) {
         tracing::debug!(socket = %socket.id, %reason, "disconnected");
         let client = Client { socket: SocketRef::from(socket.clone()), state: self.state.clone() };
-        self.signaling.dropped(&client);
+        self.signaling.dropped(&client, reason);
         defer(socket);
     }
 }

@@ -60,6 +60,7 @@ pub(crate) struct Stream {
     transport: Arc<Transport>,
     /// What was read already and comes first.
     early: Bytes,
+    last: Last,
 }
 
 #[derive(Debug)]
@@ -70,7 +71,7 @@ enum Io {
 
 impl Stream {
     pub(crate) fn new(tcp: TcpStream) -> Self {
-        Self { io: Io::Tcp(tcp), transport: Arc::default(), early: Bytes::new() }
+        Self { io: Io::Tcp(tcp), transport: Arc::default(), early: Bytes::new(), last: Last::default() }
     }
 
     /// The stream with what an earlier reader has read too much.
@@ -83,7 +84,7 @@ impl Stream {
     pub(crate) async fn into_tls(self, tls: &TlsAcceptor) -> io::Result<Self> {
         let Io::Tcp(tcp) = self.io else { return Err(io::ErrorKind::Unsupported.into()) };
         let tls = tls.accept(Rewound { tcp, early: self.early }).await?;
-        Ok(Self { io: Io::Tls(Box::new(tls)), transport: self.transport, early: Bytes::new() })
+        Ok(Self { io: Io::Tls(Box::new(tls)), transport: self.transport, early: Bytes::new(), last: Last::default() })
     }
 
     /// What was read early so far: all that came in by now. Nothing more comes when it does not
@@ -110,10 +111,40 @@ impl Stream {
         &self.transport
     }
 
+    /// Tells the session whether its page went away, should nothing follow.
+    fn heard(&mut self, bytes: &[u8]) {
+        self.last.heard(bytes);
+        if let Some(session) = self.transport.session.get() {
+            session.goes_away(self.last.is_going_away());
+        }
+    }
+
     fn wrote(&self, count: usize) {
         if let Some(session) = self.transport.session.get() {
             session.took(count as u64);
         }
+    }
+}
+
+/// The last eight bytes that came.
+///
+/// A browser that navigates away or closes a tab ends the page's websocket with the status 1001 (RFC
+/// 6455 section 7.4.1), even when the page itself has no time left to say anything. The library
+/// tells that a close frame has come, so that it is the last that came; not what is in it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Last(u64);
+
+impl Last {
+    fn heard(&mut self, bytes: &[u8]) {
+        let tail = &bytes[bytes.len().saturating_sub(size_of::<u64>())..];
+        self.0 = tail.iter().fold(self.0, |last, byte| (last << 8) | u64::from(*byte));
+    }
+
+    fn is_going_away(self) -> bool {
+        const CLOSE: [u8; 2] = [0x88, 0x80 | 2];
+        const GOING_AWAY: u16 = 1001;
+        let [fin_opcode, mask_length, m0, m1, _, _, s0, s1] = self.0.to_be_bytes();
+        [fin_opcode, mask_length] == CLOSE && u16::from_be_bytes([s0 ^ m0, s1 ^ m1]) == GOING_AWAY
     }
 }
 
@@ -125,24 +156,28 @@ thread_local! {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Self { io, transport, early } = self.get_mut();
-        if early.is_empty() {
-            transport.check(&transport.reader, cx)?;
+        let this = self.get_mut();
+        if this.early.is_empty() {
+            this.transport.check(&this.transport.reader, cx)?;
             // TLS has a buffer of its own.
-            if buf.remaining() >= limits::READ_BYTES || matches!(io, Io::Tls(_)) {
-                return io.poll_read(cx, buf);
+            if buf.remaining() >= limits::READ_BYTES || matches!(this.io, Io::Tls(_)) {
+                let before = buf.filled().len();
+                let read = this.io.poll_read(cx, buf);
+                this.heard(&buf.filled()[before..]);
+                return read;
             }
             let read = SCRATCH.with_borrow_mut(|scratch| {
                 let mut scratch = ReadBuf::new(scratch);
-                ready!(io.poll_read(cx, &mut scratch))?;
+                ready!(this.io.poll_read(cx, &mut scratch))?;
+                this.heard(scratch.filled());
                 let (now, later) = scratch.filled().split_at(scratch.filled().len().min(buf.remaining()));
                 buf.put_slice(now);
-                *early = Bytes::copy_from_slice(later);
+                this.early = Bytes::copy_from_slice(later);
                 Poll::Ready(Ok(()))
             });
             return read;
         }
-        take_early(early, buf);
+        take_early(&mut this.early, buf);
         Poll::Ready(Ok(()))
     }
 }
@@ -254,5 +289,33 @@ impl AsyncWrite for Rewound {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a browser sends last: a masked close frame.
+    fn close(status: u16, mask: [u8; 4]) -> Vec<u8> {
+        let [s0, s1] = status.to_be_bytes();
+        [&[0x88, 0x82], &mask[..], &[s0 ^ mask[0], s1 ^ mask[1]]].concat()
+    }
+
+    #[test]
+    fn a_page_that_goes_away_is_told_from_one_that_comes_back() {
+        let heard = |pieces: &[&[u8]]| {
+            let mut last = Last::default();
+            pieces.iter().for_each(|piece| last.heard(piece));
+            last.is_going_away()
+        };
+        let gone = close(1001, [7, 200, 0, 255]);
+        assert!(heard(&[&gone]));
+        assert!(heard(&[b"GET / HTTP/1.1", &gone[..3], &gone[3..]]));
+        assert!(heard(&gone.chunks(1).collect::<Vec<_>>()));
+        assert!(!heard(&[&close(1000, [7, 200, 0, 255])]));
+        assert!(!heard(&[&[0x88, 0x80, 1, 2, 3, 4]]));
+        assert!(!heard(&[&gone, b"more"]));
+        assert!(!heard(&[]));
     }
 }

@@ -95,6 +95,17 @@ async fn a_lost_socket_that_does_not_come_back_is_told_after_the_grace() {
 }
 
 #[tokio::test]
+async fn a_page_that_is_gone_is_told_at_once() {
+    let server = start().await;
+    let (mut first, _) = server.native("room", 1).await;
+    let (second, joined) = server.native("room", 2).await;
+    first.peer_joined().await;
+    second.socket.go_away().await.unwrap();
+    let left: Left = first.socket.expect("peer-left").await.unwrap().arg().unwrap();
+    assert_eq!(left, Left { peer: joined.peer, reason: LeaveReason::Left });
+}
+
+#[tokio::test]
 async fn the_same_peer_in_another_page_replaces_the_first() {
     let server = start().await;
     let (mut first, _) = server.native("room", 1).await;

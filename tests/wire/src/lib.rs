@@ -26,7 +26,10 @@ use serde_json::value::RawValue;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{Message, Utf8Bytes, protocol::WebSocketConfig},
+    tungstenite::{
+        Message, Utf8Bytes,
+        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
+    },
 };
 
 /// How long to wait for something that is bound to come.
@@ -304,6 +307,15 @@ impl Socket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Ends as a browser ends the websocket of a page that is gone.
+    pub async fn go_away(mut self) -> Result<(), Error> {
+        if let Transport::WebSocket(stream) = &mut self.transport {
+            WebSocketStream::close(stream, Some(CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::default() }))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Says goodbye to the transport.
