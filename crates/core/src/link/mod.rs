@@ -323,7 +323,10 @@ impl Link {
             }
             ConnectionInput::Rejected(_) => broken(Mutation::RejectionIgnored),
             ConnectionInput::LocalCandidate(candidate) => {
-                self.reach.gathered(candidate.as_ref());
+                // The end that comes while a description is made is that of the generation before.
+                if candidate.is_some() || !negotiation.is_describing() {
+                    self.reach.gathered(candidate.as_ref());
+                }
                 connection.local_candidate(candidate, way, cx.out);
                 true
             }
@@ -347,7 +350,6 @@ impl Link {
 
     /// The browser's network changed.
     pub(crate) fn network_changed(&mut self, cx: &mut Context<'_>) {
-        self.reach = Reach::default(); // it may lead further
         if let Some(connection) = self.connection.as_mut().filter(|connection| connection.negotiation.is_complete()) {
             connection.recovery.network_changed(cx.now);
         }
