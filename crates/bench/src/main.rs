@@ -6,6 +6,7 @@ mod process;
 mod relay;
 mod setup;
 mod signaling;
+mod soak;
 
 use clap::Parser;
 
@@ -17,6 +18,8 @@ enum Measurement {
     Setup(setup::Options),
     /// This relay beside coturn, under the same load.
     Relay(relay::Options),
+    /// This relay's memory beside coturn's, while allocations come and go.
+    Soak(soak::Options),
     /// This signaling server beside the tutorial's, under the same load.
     Signaling(signaling::Options),
 }
@@ -26,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
     match Measurement::parse() {
         Measurement::Setup(options) => setup::measure(&options).await,
         Measurement::Relay(options) => relay::measure(&options).await,
+        Measurement::Soak(options) => soak::measure(&options).await,
         Measurement::Signaling(options) => signaling::measure(&options).await,
     }
 }

@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::{
+use self::load::{Load, Relayed};
+pub(crate) use self::{
+    client::{CHANNEL, Client},
     contestant::{Contestant, Running},
-    load::{Load, Relayed},
+    load::pair,
 };
 use crate::{median::summary, signaling::allow_many_sockets};
 

@@ -12,6 +12,7 @@ use madang_protocol::IceServer;
 use crate::config::{Authority, Config};
 
 mod http;
+mod lenient;
 mod net;
 mod turn;
 

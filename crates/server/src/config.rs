@@ -85,6 +85,10 @@ pub struct Config {
     /// How long a connection may take until it is known what it speaks.
     #[arg(skip = own::DECIDED_WITHIN)]
     pub decided_within: Duration,
+
+    /// How long a connection may take to send a request's headers, and to send the next request.
+    #[arg(skip = own::HEADERS_WITHIN)]
+    pub headers_within: Duration,
 }
 
 impl Config {
@@ -104,6 +108,7 @@ impl Config {
             ice: Ice::default(),
             rates: Rates::default(),
             decided_within: own::DECIDED_WITHIN,
+            headers_within: own::HEADERS_WITHIN,
         }
     }
 

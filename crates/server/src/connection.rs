@@ -40,6 +40,7 @@ pub(crate) struct Service {
     /// `None` is without STUN and TURN.
     pub(crate) relay: Option<Relay>,
     pub(crate) decided_within: Duration,
+    pub(crate) headers_within: Duration,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) counters: Arc<Counters>,
 }
@@ -53,7 +54,9 @@ pub(crate) async fn accept(listener: &TcpListener, service: &Arc<Service>, stopp
                 if let Err(error) = tcp.set_nodelay(true) {
                     tracing::debug!(%error, "no TCP_NODELAY");
                 }
-                tokio::spawn(service.clone().serve(tcp, remote, stopped.clone()));
+                // Here, and not in the task, so that the oldest is who came first and not who ran first.
+                let waits = service.waiting.enter(remote.ip());
+                tokio::spawn(service.clone().serve(tcp, remote, waits, stopped.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "could not take a connection");
@@ -64,9 +67,14 @@ pub(crate) async fn accept(listener: &TcpListener, service: &Arc<Service>, stopp
 }
 
 impl Service {
-    async fn serve(self: Arc<Self>, tcp: TcpStream, remote: SocketAddr, mut stopped: watch::Receiver<()>) {
+    async fn serve(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        remote: SocketAddr,
+        (place, make_room): (Place, MakeRoom),
+        mut stopped: watch::Receiver<()>,
+    ) {
         let Ok(local) = tcp.local_addr() else { return };
-        let (place, make_room) = self.waiting.enter(remote.ip());
         let decided = tokio::select! {
             decided = tokio::time::timeout(self.decided_within, Box::pin(self.decide(Stream::new(tcp)))) => decided,
             () = make_room.asked() => return self.counters.ended(Ended::MadeRoom),
@@ -76,7 +84,8 @@ impl Service {
             Ok(Ok((stream, Speaks::Http, tls))) => {
                 let router = self.insecure.as_ref().filter(|_| !tls).unwrap_or(&self.router).clone();
                 // In a task of its own, so that what deciding takes is not kept.
-                tokio::spawn(http(stream, router, Arrival { tls, local }, Some((place, make_room)), stopped));
+                let (arrival, waiting) = (Arrival { tls, local }, Some((place, make_room)));
+                tokio::spawn(http(stream, router, arrival, waiting, self.headers_within, stopped));
                 return;
             }
             Ok(Ok((stream, Speaks::Stun, tls))) => (stream, tls),
@@ -134,6 +143,7 @@ pub(crate) async fn http(
     router: Router,
     arrival: Arrival,
     waiting: Option<(Place, MakeRoom)>,
+    headers_within: Duration,
     mut stopped: watch::Receiver<()>,
 ) {
     let transport = stream.transport().clone();
@@ -156,7 +166,7 @@ pub(crate) async fn http(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(limits::HEADERS_WITHIN)
+        .header_read_timeout(headers_within)
         .max_buf_size(limits::HEADERS_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

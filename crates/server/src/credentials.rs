@@ -104,6 +104,12 @@ impl Credentials {
         let until = now + self.lifetime + Duration::from_secs(1);
         self.revoked.insert(holder.clone(), until);
         self.forget.push_back((until, holder.clone()));
+        self.forget(now);
+        holder
+    }
+
+    /// Forgets of the revoked those whose credentials have expired by themselves, and the oldest of too many.
+    pub(crate) fn forget(&mut self, now: UnixTime) {
         while let Some((until, _)) = self.forget.front()
             && (*until <= now || self.forget.len() > REVOKED)
             && let Some((until, holder)) = self.forget.pop_front()
@@ -112,7 +118,11 @@ impl Credentials {
                 self.revoked.remove(&holder);
             }
         }
-        holder
+    }
+
+    /// Whether nothing is kept about anybody.
+    pub(crate) fn refuses_nobody(&self) -> bool {
+        self.revoked.is_empty() && self.forget.is_empty()
     }
 
     /// Whom a user name is for, if it is good now. The password is still to be checked.

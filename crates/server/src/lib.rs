@@ -24,6 +24,8 @@ pub mod config;
 mod connection;
 pub mod credentials;
 mod endpoint;
+#[doc(hidden)]
+pub mod fuzzing;
 mod goodbye;
 mod http;
 mod ice;

@@ -25,6 +25,8 @@ pub const QUEUED_BYTES: u64 = 12 << 20;
 pub const LAST_WORD: Duration = Duration::from_millis(200);
 /// How long a socket that was ended may take to go by itself.
 pub const LINGER: Duration = Duration::from_secs(5);
+/// Connections that the system keeps for the server until it takes them, if the system lets it.
+pub const BACKLOG: u32 = 4_096;
 /// How long a connection may take until it is known what it speaks, with TLS's handshake.
 pub const DECIDED_WITHIN: Duration = Duration::from_secs(10);
 /// Connections that have not said yet what they speak, in all. Beyond, the oldest makes room.

@@ -35,11 +35,12 @@ pub mod limits;
 pub mod machine;
 pub mod metrics;
 mod nonce;
-mod policy;
+pub(crate) mod policy;
 mod strangers;
 mod wire;
 
 pub use driver::Serving;
+pub(crate) use driver::{Next, next_frame};
 pub use flow::StreamKind;
 pub use limits::Quotas;
 
@@ -161,6 +162,11 @@ impl Relay {
     {
         tracing::trace!(%local, %remote, ?kind, "a relay stream");
         driver::serve_stream(&self.0, stream, remote, kind).await;
+    }
+
+    /// Whether nobody who came is there any more. For tests.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.0.is_at_rest()
     }
 
     /// Appends the metrics in Prometheus' text format.

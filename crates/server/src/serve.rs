@@ -47,7 +47,7 @@ impl Server {
     pub async fn bind(config: Config) -> io::Result<Self> {
         let mode = config.check().map_err(|problem| io::Error::new(io::ErrorKind::InvalidInput, problem))?;
         let certificate = Certificate::new(&config)?;
-        let (listener, udp) = port::take(config.listen, mode.is_some()).await?;
+        let (listener, udp) = port::take(config.listen, mode.is_some())?;
         let address = listener.local_addr()?;
         let metrics = match config.metrics_listen {
             Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| {
@@ -116,6 +116,7 @@ impl Server {
             },
             relay,
             decided_within: self.config.decided_within,
+            headers_within: self.config.headers_within,
             waiting: Waiting::new(),
             counters,
         });
@@ -169,7 +170,8 @@ async fn serve_metrics(listener: TcpListener, told: Told, stopped: watch::Receiv
 fn metrics_connection(tcp: TcpStream, router: axum::Router, stopped: watch::Receiver<()>) {
     let Ok(local) = tcp.local_addr() else { return };
     let stream = Stream::new(tcp);
-    tokio::spawn(connection::http(stream, router, Arrival { tls: false, local }, None, stopped));
+    let arrival = Arrival { tls: false, local };
+    tokio::spawn(connection::http(stream, router, arrival, None, limits::HEADERS_WITHIN, stopped));
 }
 
 fn random() -> io::Result<Vec<u8>> {

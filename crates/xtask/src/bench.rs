@@ -15,6 +15,8 @@ use crate::ui::Steps;
 pub(crate) enum Measurement {
     /// This relay beside coturn: packets per CPU-second and per second, for 1 and for many allocations.
     Relay,
+    /// This relay's memory beside coturn's, while allocations come and go.
+    Soak,
     /// This server beside the tutorial's Node server: messages per CPU-second, latency, memory per socket.
     Signaling,
     /// From opening a page to the other's first frame, beside the tutorial's page.
@@ -28,8 +30,8 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
     bench.args(["run", "--release", "--package", "madang-bench", "--"]).env("MADANG_SERVER", server);
     steps.step("Set up: what it is compared with", || {
         match measurement {
-            Measurement::Relay if find(&["turnserver"], Path::new("")).is_some() => {}
-            Measurement::Relay => {
+            Measurement::Relay | Measurement::Soak if find(&["turnserver"], Path::new("")).is_some() => {}
+            Measurement::Relay | Measurement::Soak => {
                 apt::install(&kit.workspace, &["coturn"]).context("this needs coturn's turnserver in PATH")?
             }
             Measurement::Signaling => drop(kit.npm()?),
@@ -42,6 +44,7 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
     })?;
     let name = match measurement {
         Measurement::Relay => "relay",
+        Measurement::Soak => "soak",
         Measurement::Signaling => "signaling",
         Measurement::Setup => "setup",
     };

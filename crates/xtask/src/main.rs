@@ -7,8 +7,10 @@ mod apt;
 mod bench;
 mod bindgen;
 mod browsers;
+mod coturn;
 mod dist;
 mod files;
+mod fuzz;
 mod hash;
 mod html;
 mod imports;
@@ -78,6 +80,18 @@ enum Task {
     Size,
     /// Fail when the wasm imports something that no browser has
     WasmImports,
+    /// Let a fuzzer say to the relay what strangers might (fuzz/)
+    Fuzz {
+        /// What to fuzz; without it: everything, one after the other
+        #[arg(value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long each is fuzzed
+        #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
+        minutes: u64,
+        /// Put what reaches new code into fuzz/seeds, as few inputs as will do
+        #[arg(long)]
+        keep: bool,
+    },
     /// Take a measurement (crates/bench)
     Bench {
         #[arg(value_enum)]
@@ -131,6 +145,7 @@ fn execute(task: Task) -> Result<()> {
         Task::Dist => kit.dist().map(drop),
         Task::Size => size::check(&kit.workspace.root, &kit.dist()?),
         Task::WasmImports => imports::check(&kit.dist()?),
+        Task::Fuzz { target, minutes, keep } => fuzz::fuzz(&kit, target, minutes, keep),
         Task::Bench { measurement, flags } => bench::measure(&kit, measurement, &flags),
     }
 }

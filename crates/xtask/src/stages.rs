@@ -12,7 +12,7 @@ use crate::process::{find, output, path_with, run, run_logged_within};
 use crate::tools;
 use crate::ui::{self, Steps};
 use crate::wasm::{TARGET, Toolchain};
-use crate::{imports, javascript, lab, size};
+use crate::{coturn, imports, javascript, lab, size};
 
 /// How a stage ended, when it did not fail.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +37,7 @@ pub(crate) const STAGES: &[Stage] = &[
     Stage { name: "clippy", group: "lint", what: "clippy, all crates on this machine, no warning", run: clippy },
     Stage { name: "unit", group: "host", what: "tests that run on this machine", run: unit },
     Stage { name: "doc", group: "host", what: "examples in the documentation", run: doc_tests },
+    Stage { name: "coturn", group: "host", what: "coturn's own clients against the relay", run: coturn::run_stage },
     Stage { name: "rustdoc", group: "lint", what: "the documentation builds, no warning", run: rustdoc },
     Stage { name: "clippy-wasm", group: "lint", what: "clippy for wasm32, no warning", run: clippy_wasm },
     Stage { name: "deny", group: "lint", what: "cargo-deny: licences, sources, advisories", run: deny },

@@ -62,6 +62,14 @@ pub(crate) const CARGO_DENY: Tool = Tool {
     locked: true,
     minutes: 3,
 };
+pub(crate) const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    program: "cargo-fuzz",
+    version: "0.13.2",
+    fits: Fits::AtLeast,
+    locked: true,
+    minutes: 1,
+};
 /// Optional: `cargo xtask test trunk` builds it, the whole test run only uses it when it is there.
 pub(crate) const TRUNK: Tool =
     Tool { name: "trunk", program: "trunk", version: "0.21.14", fits: Fits::AtLeast, locked: true, minutes: 10 };

@@ -46,6 +46,7 @@ pub struct Setup {
     pub(crate) network_log: bool,
     pub(crate) any_certificate: bool,
     pub(crate) routes: bool,
+    pub(crate) uncancelled: bool,
     pub(crate) place: Place,
 }
 
@@ -60,6 +61,7 @@ impl Setup {
             network_log: false,
             any_certificate: false,
             routes: false,
+            uncancelled: false,
             place: Place::default(),
         }
     }
@@ -113,6 +115,13 @@ impl Setup {
     #[must_use]
     pub fn any_certificate(mut self) -> Self {
         self.any_certificate = true;
+        self
+    }
+
+    /// Firefox only: does not cancel what a page's JavaScript is about when a person goes elsewhere.
+    #[must_use]
+    pub fn uncancelled(mut self) -> Self {
+        self.uncancelled = true;
         self
     }
 
@@ -188,6 +197,7 @@ impl Setup {
                 "permissions.default.camera": denied,
                 "permissions.default.microphone": denied,
                 "media.autoplay.default": 0,
+                "dom.ipc.processHangMonitor": !self.uncancelled,
                 "intl.accept_languages": self.language,
                 // Errors of pages go to standard output, those of the browser's own parts do not.
                 "devtools.console.stdout.content": true,

@@ -19,8 +19,8 @@ use stun_types::{
 };
 use tokio::{net::UdpSocket, time::timeout};
 use turn_types::{
-    attribute::{ChannelNumber, RequestedTransport, XorPeerAddress, XorRelayedAddress},
-    message::{ALLOCATE, CHANNEL_BIND},
+    attribute::{ChannelNumber, Lifetime, RequestedTransport, XorPeerAddress, XorRelayedAddress},
+    message::{ALLOCATE, CHANNEL_BIND, REFRESH},
 };
 
 use super::contestant::SECRET;
@@ -72,6 +72,11 @@ impl Client {
             vec![number, peer.to_raw().into_owned()]
         };
         self.ask(CHANNEL_BIND, attributes).await.map(drop)
+    }
+
+    /// Gives the allocation back.
+    pub(crate) async fn give_back(&mut self) -> Result<()> {
+        self.ask(REFRESH, |_| vec![Lifetime::new(0).to_raw().into_owned()]).await.map(drop)
     }
 
     /// Asks until there is an answer, and again with the nonce that it brings.

@@ -92,6 +92,11 @@ impl Running {
         Ok(Self { process, address, _folder: folder })
     }
 
+    /// Memory it keeps, in bytes.
+    pub(crate) fn resident_bytes(&self) -> Result<f64> {
+        process::resident_bytes(&self.process)
+    }
+
     /// CPU time used so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
         process::cpu_seconds(&self.process)

@@ -63,7 +63,7 @@ pub(crate) struct Relayed {
 }
 
 /// A pair in a room of its own.
-async fn pair(relay: &Running, number: u16) -> Result<[Client; 2]> {
+pub(crate) async fn pair(relay: &Running, number: u16) -> Result<[Client; 2]> {
     let room = format!("pair{number}");
     let mut one = Client::allocate(relay.address, 2 * number, &room).await?;
     let mut two = Client::allocate(relay.address, 2 * number + 1, &room).await?;

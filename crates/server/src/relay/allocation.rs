@@ -99,6 +99,11 @@ impl Allocation {
         self.permissions.iter().any(|permission| permission.ip == ip && now < permission.expires)
     }
 
+    /// How many permissions and channels it keeps, those that are over among them.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.permissions.len(), self.channels.len())
+    }
+
     /// Whether all of these can be permitted.
     pub(crate) fn has_room_for(&mut self, ips: &[IpAddr], most: usize, now: Duration) -> bool {
         self.permissions.retain(|permission| now < permission.expires);

@@ -74,7 +74,6 @@ impl Census {
         self.rooms.get(room).into_iter().flat_map(|room| room.peers.values().flatten().copied())
     }
 
-    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.rooms.is_empty() && self.subscribers.is_empty()
     }

@@ -28,7 +28,12 @@ use super::{
 };
 
 pub use self::udp::Serving;
-pub(crate) use self::{outbox::Outbox, stream::serve as serve_stream, udp::serve as serve_udp};
+pub(crate) use self::{
+    framing::{Next, next as next_frame},
+    outbox::Outbox,
+    stream::serve as serve_stream,
+    udp::serve as serve_udp,
+};
 
 /// The relay and its sockets.
 pub(crate) struct Shared {
@@ -63,6 +68,13 @@ impl Shared {
             outside.belongs_to(&shared);
         }
         Ok(shared)
+    }
+
+    /// Whether nobody who came is there any more.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let inside = self.lock();
+        inside.machine.holds();
+        inside.machine.is_at_rest() && inside.streams.is_empty()
     }
 
     pub(crate) fn now(&self) -> Now {

@@ -13,6 +13,7 @@
 //! no removal of users, no bound on permissions, and looks through all clients for each packet.
 //! Only its codec is used here, `stun-types` and `turn-types`.
 
+mod holds;
 mod requests;
 #[cfg(test)]
 mod tests;
@@ -93,6 +94,8 @@ pub trait Sink {
     fn send_outside(&mut self, id: Id, peer: SocketAddr, data: &[u8]);
     /// Closes the socket of this allocation.
     fn close(&mut self, id: Id);
+    /// Ends this client's stream: it is not to come back by it.
+    fn hang_up(&mut self, stream: &Flow);
 }
 
 /// Where allocations are reached.
@@ -196,12 +199,17 @@ impl Machine {
     pub fn revoke(&mut self, now: Now, room: &RoomName, peer: &PeerId, sink: &mut impl Sink) {
         let holder = self.credentials.revoke(room, peer, now.unix);
         for slot in self.census.of_peer(&holder) {
+            let flow = self.allocations.get(slot).map(|allocation| allocation.flow);
             self.end(slot, sink);
+            if let Some(flow) = flow.filter(Flow::is_stream) {
+                sink.hang_up(&flow);
+            }
         }
     }
 
     /// Ends what is over, some of it if there is much. Then see [`next_tick`](Self::next_tick).
     pub fn tick(&mut self, now: Now, sink: &mut impl Sink) {
+        self.credentials.forget(now.unix);
         for _ in 0..ENDED_AT_ONCE {
             match self.timers.peek() {
                 Some(&Reverse((due, id))) if due <= now.time => {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use madang_protocol::IceServer;
 use stun_types::{
-    attribute::{ErrorCode, Nonce, Realm, Username},
+    attribute::{AttributeStaticType, ErrorCode, Nonce, RawAttribute, Realm, Username},
     message::{
         IntegrityAlgorithm, LongTermKeyCredentials, Message, MessageIntegrityCredentials, MessageWrite,
         MessageWriteExt, MessageWriteVec, Method,
@@ -16,8 +16,8 @@ use tokio::{
     net::UdpSocket,
 };
 use turn_types::{
-    attribute::{Lifetime, RequestedTransport},
-    message::{ALLOCATE, REFRESH},
+    attribute::{ChannelNumber, Lifetime, RequestedTransport, XorPeerAddress, XorRelayedAddress},
+    message::{ALLOCATE, CHANNEL_BIND, REFRESH},
 };
 
 /// A binding request.
@@ -40,6 +40,8 @@ pub(crate) struct Client {
     socket: UdpSocket,
     server: IceServer,
     challenge: Option<(Realm, Nonce)>,
+    /// Where its allocation is reached.
+    pub(crate) relayed: Option<SocketAddr>,
 }
 
 impl Client {
@@ -48,7 +50,7 @@ impl Client {
         let socket = UdpSocket::bind((address.ip(), 0)).await.unwrap();
         socket.connect(address).await.unwrap();
         let server = servers.iter().find(|server| server.username.is_some()).unwrap().clone();
-        Self { socket, server, challenge: None }
+        Self { socket, server, challenge: None, relayed: None }
     }
 
     /// Allocates; the code of the error if it may not.
@@ -62,6 +64,31 @@ impl Client {
     /// Refreshes the allocation.
     pub(crate) async fn refresh(&mut self) -> Result<(), u16> {
         self.ask(REFRESH, |request| request.add_attribute(&Lifetime::new(600)).unwrap()).await
+    }
+
+    /// Binds a channel to a peer.
+    pub(crate) async fn bind(&mut self, number: u16, peer: SocketAddr) -> Result<(), u16> {
+        let [a, b] = number.to_be_bytes();
+        self.ask(CHANNEL_BIND, |request| {
+            let peer = XorPeerAddress::new(peer, request.transaction_id());
+            request.add_attribute(&RawAttribute::new(ChannelNumber::TYPE, &[a, b, 0, 0])).unwrap();
+            request.add_attribute(&peer).unwrap();
+        })
+        .await
+    }
+
+    /// Sends data by channel.
+    pub(crate) async fn send(&self, number: u16, data: &[u8]) {
+        let frame = [&number.to_be_bytes()[..], &u16::try_from(data.len()).unwrap().to_be_bytes(), data].concat();
+        self.socket.send(&frame).await.unwrap();
+    }
+
+    /// The data that comes by a channel; `None` when none came within this time.
+    pub(crate) async fn heard(&self, number: u16, within: Duration) -> Option<Vec<u8>> {
+        let mut frame = [0; 1_500];
+        let length = tokio::time::timeout(within, self.socket.recv(&mut frame)).await.ok()?.unwrap();
+        assert_eq!(frame[..2], number.to_be_bytes());
+        Some(frame[4..length].to_vec())
     }
 
     async fn ask(&mut self, method: Method, fill: impl FnOnce(&mut MessageWriteVec)) -> Result<(), u16> {
@@ -86,7 +113,12 @@ impl Client {
                 }
                 Err(error.code())
             }
-            Err(_) => Ok(()),
+            Err(_) => {
+                if let Ok(relayed) = answer.attribute::<XorRelayedAddress>() {
+                    self.relayed = Some(relayed.addr(answer.transaction_id()));
+                }
+                Ok(())
+            }
         }
     }
 }

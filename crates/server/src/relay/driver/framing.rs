@@ -4,7 +4,7 @@ use crate::relay::limits;
 
 /// What the beginning of some bytes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// A frame of this length, and what it takes up with its padding.
     Frame { length: usize, with_padding: usize },
     /// The beginning of a frame. There are to be this many bytes, as far as one can tell.
@@ -17,7 +17,8 @@ const CHANNEL_HEADER: usize = 4;
 const STUN_HEADER: usize = 20;
 const MAGIC: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 
-pub(super) fn next(bytes: &[u8]) -> Next {
+/// What these bytes begin with.
+pub(crate) fn next(bytes: &[u8]) -> Next {
     let Some(&first) = bytes.first() else { return Next::Needs(CHANNEL_HEADER) };
     if first > 0x7f {
         return Next::Broken;

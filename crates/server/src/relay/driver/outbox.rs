@@ -139,4 +139,12 @@ impl Sink for Filling<'_> {
             sockets.close(id);
         }
     }
+
+    fn hang_up(&mut self, stream: &Flow) {
+        if let Local::Stream(id, _) = stream.local
+            && let Some(queue) = self.streams.get(&id)
+        {
+            queue.hang_up();
+        }
+    }
 }

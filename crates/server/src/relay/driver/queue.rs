@@ -25,6 +25,7 @@ const KEPT_BYTES: usize = 4 * 1024;
 pub(crate) struct Queue {
     waiting: Mutex<Vec<u8>>,
     wake: Notify,
+    over: Notify,
 }
 
 impl Queue {
@@ -45,6 +46,16 @@ impl Queue {
             self.wake.notify_one();
         }
         true
+    }
+
+    /// Ends the stream, whatever waits for its reader.
+    pub(super) fn hang_up(&self) {
+        self.over.notify_one();
+    }
+
+    /// Done when the stream is to end.
+    pub(super) async fn is_over(&self) {
+        self.over.notified().await;
     }
 
     /// Writes what comes, until the stream fails or its reader is stuck.

@@ -34,6 +34,7 @@ where
     let end = tokio::select! {
         end = client.read(read) => end,
         end = queue.drain(write, kind) => end,
+        () = queue.is_over() => Ok(()),
     };
     if let Err(error) = end {
         tracing::trace!(%error, ?kind, "a relay stream ended");

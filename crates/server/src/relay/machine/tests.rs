@@ -7,6 +7,7 @@ mod errors;
 mod lifetimes;
 mod open;
 mod quotas;
+mod soak;
 
 use std::{net::SocketAddr, time::Duration};
 

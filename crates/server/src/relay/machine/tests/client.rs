@@ -27,6 +27,7 @@ pub(super) struct Said {
     pub(super) opened: Vec<(Id, SocketAddr)>,
     pub(super) closed: Vec<Id>,
     pub(super) outside: Vec<(Id, SocketAddr, Vec<u8>)>,
+    pub(super) hung_up: Vec<Flow>,
     /// Ports that cannot be opened.
     pub(super) taken_ports: Vec<u16>,
 }
@@ -52,6 +53,10 @@ impl Sink for Said {
 
     fn close(&mut self, id: Id) {
         self.closed.push(id);
+    }
+
+    fn hang_up(&mut self, stream: &Flow) {
+        self.hung_up.push(*stream);
     }
 }
 

@@ -168,3 +168,20 @@ fn tools_that_share_a_user_name_share_a_room() {
     let [_, at_two] = ends.each_mut().map(|end| end.allocate(&mut world));
     assert_eq!(ends[0].bind(&mut world, 0x4000, at_two), 0);
 }
+
+#[test]
+fn whoever_is_revoked_is_hung_up_on() {
+    let mut world = World::closed();
+    let mut stays = world.client("198.51.100.7:5001", "room", 1).over_stream(1);
+    let mut leaves = world.client("198.51.100.8:5001", "room", 2).over_stream(2);
+    let (mut over_udp, _) = world.ready("198.51.100.8:5002", "room", 2);
+    stays.allocate(&mut world);
+    leaves.allocate(&mut world);
+    let now = world.now();
+    world.machine.revoke(now, &room("room"), &peer(2), &mut world.said);
+    assert_eq!(world.said.hung_up, [leaves.flow], "datagrams have nothing to hang up");
+    assert_eq!((world.machine.allocations(), over_udp.refresh(&mut world, 600).code), (1, 401));
+    // Who gives an allocation back may want another by the same stream.
+    assert_eq!(stays.refresh(&mut world, 0).code, 0);
+    assert_eq!(world.said.hung_up.len(), 1);
+}
