@@ -114,6 +114,7 @@ fn peer_state(state: PeerState) -> &'static str {
         PeerState::Connecting => "connecting",
         PeerState::Connected => "connected",
         PeerState::Reconnecting => "reconnecting",
+        PeerState::Unreachable => "unreachable",
     }
 }
 

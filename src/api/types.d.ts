@@ -35,8 +35,11 @@ export interface RoomOptions {
 
 /** The way to the server. */
 export type SignalingState = "connecting" | "joined" | "reconnecting";
-/** The way to a peer. */
-export type PeerState = "connecting" | "connected" | "reconnecting";
+/**
+ * The way to a peer. "unreachable": tried in vain, and none of the relays in `iceServers` can be
+ * reached from this network. It is tried again all the same, and another state takes it back.
+ */
+export type PeerState = "connecting" | "connected" | "reconnecting" | "unreachable";
 /**
  * Why media of a peer stopped: this device is on another network; ICE lost the path; nothing came any
  * more, though ICE said that all was well; the peer's page was loaded again.

@@ -20,6 +20,8 @@ pub(crate) enum Problem {
     Media(MediaProblem),
     /// The server refused.
     Refused(ErrorCode, String),
+    /// There is no way to the other from here, or none through the relay and `hidden` wants that.
+    Unreachable { hidden: bool },
     /// The server did not answer.
     ServerAway,
     /// No room can have the name.
@@ -278,10 +280,19 @@ impl State {
             RoomEvent::Ended(EndReason::Refused(error)) => {
                 self.end(Some(Problem::Refused(error.code, error.message.clone())))
             }
-            event => self.in_call(|call| {
+            event => {
+                let Place::Call { call, .. } = &mut self.place else { return vec![] };
                 call.hear(now, event);
+                let lost = call.others.iter().any(|other| other.state == PeerState::Unreachable);
+                match (&self.problem, event) {
+                    (_, RoomEvent::PeerState { state: PeerState::Unreachable, .. }) => {
+                        self.problem = Some(Problem::Unreachable { hidden: self.relay_only });
+                    }
+                    (Some(Problem::Unreachable { .. }), _) if !lost => self.problem = None,
+                    _ => {}
+                }
                 vec![]
-            }),
+            }
         }
     }
 }

@@ -219,3 +219,38 @@ fn hiding_the_address_outlasts_a_call() {
     assert_eq!(after(&mut state, [Input::RelayOnly(false)]), [Effect::RememberRelayOnly(false)]);
     assert!(!state.relay_only);
 }
+
+#[test]
+fn no_way_to_the_other_is_said_until_there_is_one() {
+    let is = |state| Input::Room(RoomEvent::PeerState { peer: peer(1), state });
+    let gone = Input::Room(RoomEvent::PeerLeft { peer: peer(1), reason: LeaveReason::Left });
+    for back in [is(PeerState::Connected), is(PeerState::Connecting), gone] {
+        let mut state = in_a_call([someone_joins(1)]);
+        after(&mut state, [is(PeerState::Unreachable)]);
+        assert_eq!(state.problem, Some(Problem::Unreachable { hidden: false }));
+        after(&mut state, [back]);
+        assert_eq!(state.problem, None);
+    }
+}
+
+#[test]
+fn what_was_dismissed_stays_so_and_other_problems_are_left_alone() {
+    let is = |state| Input::Room(RoomEvent::PeerState { peer: peer(1), state });
+    let mut state = in_a_call([someone_joins(1)]);
+    after(&mut state, [is(PeerState::Unreachable), Input::Dismiss]);
+    after(&mut state, [Input::Room(RoomEvent::PeerMedia { peer: peer(1), microphone: false, camera: false })]);
+    assert_eq!(state.problem, None);
+    let problem = Problem::Media(problem(Device::Camera));
+    state.problem = Some(problem.clone());
+    after(&mut state, [is(PeerState::Connected)]);
+    assert_eq!(state.problem, Some(problem));
+}
+
+#[test]
+fn whoever_hides_the_address_is_told_what_that_has_to_do_with_it() {
+    let mut state = State::new();
+    let here = Route::Room { room: room(), now: false };
+    after(&mut state, [Input::Opened { route: here, inside: false }, Input::RelayOnly(true), Input::Join]);
+    after(&mut state, [Input::Room(RoomEvent::PeerState { peer: peer(1), state: PeerState::Unreachable })]);
+    assert_eq!(state.problem, Some(Problem::Unreachable { hidden: true }));
+}

@@ -143,6 +143,7 @@ impl CallState {
         let server_away = call.signaling == SignalingState::Reconnecting;
         match () {
             () if any(PeerState::Reconnecting) => Self::Reconnecting,
+            () if any(PeerState::Unreachable) && call.since.is_some() => Self::Reconnecting,
             () if any(PeerState::Connected) && server_away => Self::ServerAway,
             () if any(PeerState::Connected) => Self::Connected,
             () if !call.joined || server_away => Self::Connecting,
@@ -222,6 +223,7 @@ fn tile(other: &Other, language: Language) -> Tile {
     let veil = match other.state {
         PeerState::Connecting => Some(Word::TheyConnect),
         PeerState::Reconnecting => Some(Word::TheyReconnect),
+        PeerState::Unreachable => Some(Word::TheyAreUnreachable),
         PeerState::Connected if !other.camera => Some(Word::TheirCameraOff),
         PeerState::Connected => None,
     };
@@ -269,6 +271,10 @@ impl ErrorView {
                 ErrorCode::UnsupportedVersion => plain("failed", Word::OldPage, Word::OldPageStep),
                 _ => named("failed", Word::Failed, message, Word::FailedStep),
             },
+            Problem::Unreachable { hidden: false } => plain("unreachable", Word::Unreachable, Word::UnreachableStep),
+            Problem::Unreachable { hidden: true } => {
+                plain("unreachable", Word::HiddenUnreachable, Word::HiddenUnreachableStep)
+            }
             Problem::ServerAway => plain("server-away", Word::ServerGone, Word::ServerGoneStep),
             Problem::InvalidRoom => plain("invalid-room", Word::InvalidRoom, Word::InvalidRoomStep),
             Problem::OtherServer(host) => named("invalid-room", Word::OtherServer, host, Word::OtherServerStep),

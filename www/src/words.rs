@@ -123,6 +123,7 @@ words! {
     TheirPicture: "The other's picture", "상대 화면";
     TheirCameraOff: "Their camera is off", "상대가 카메라를 껐어요";
     TheyConnect: "Connecting…", "연결하는 중…";
+    TheyAreUnreachable: "There is no way to them yet", "아직 이어질 길이 없어요";
     TheyReconnect: "Restoring the picture…", "화면을 되살리는 중…";
     TheirMicIsOff: "Their microphone is off", "상대 마이크 꺼짐";
     TheirMicIsOn: "Their microphone is on", "상대 마이크 켜짐";
@@ -167,6 +168,14 @@ words! {
     DeviceFailed: "The {} did not start.", "{}를 켜지 못했습니다.";
     DeviceFailedStep: "Plug it in again or restart the browser, then try again. The call goes on without.",
         "다시 꽂거나 브라우저를 다시 켠 다음 해 보세요. 통화는 없이도 이어집니다.";
+    Unreachable: "This network lets the call through neither straight nor by way of the server.",
+        "이 네트워크에서는 통화가 직접으로도, 서버를 거쳐서도 이어지지 않습니다.";
+    UnreachableStep: "Try another network, such as a phone's. If it stays so, whoever runs the server can look with madang-server check.",
+        "휴대전화 같은 다른 네트워크에서 해 보세요. 그래도 안 되면 서버 운영자가 madang-server check로 살펴볼 수 있습니다.";
+    HiddenUnreachable: "Your address is hidden, so the call goes by way of the server only, and its relay cannot be reached.",
+        "주소를 숨겨서 서버를 거쳐야만 하는데, 통화를 넘겨줄 서버에 닿지 않습니다.";
+    HiddenUnreachableStep: "Leave and go in again without hiding your address, or try another network.",
+        "나갔다가 주소 숨기기를 끄고 다시 들어오거나, 다른 네트워크에서 해 보세요.";
     RoomFull: "The room is full.", "방이 꽉 찼습니다.";
     RoomFullStep: "Wait until someone leaves and try again, or make another room.", "누가 나간 뒤에 다시 해 보거나, 다른 방을 만드세요.";
     ServerGone: "The server does not answer.", "서버가 대답하지 않습니다.";

@@ -193,6 +193,7 @@ mod tests {
         assert_eq!(config.listen.port(), 0);
         assert_eq!(config.grace, Duration::from_millis(500));
         assert_eq!(config.room_capacity.get(), 8);
+        assert_eq!(config.ice.credential_lifetime, Ice::default().credential_lifetime);
         let origin = HeaderValue::from_static("https://a.example:8443");
         assert_eq!(config.allow_origin, [Origin::Exactly(origin), Origin::Any]);
     }

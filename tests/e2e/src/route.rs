@@ -47,10 +47,26 @@ impl Candidate {
     }
 }
 
+/// `srflx`, `relay(tls)`.
+impl fmt::Display for Candidate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.candidate_type)?;
+        if self.is_relay() {
+            write!(formatter, "({})", self.relay_protocol.as_deref().unwrap_or("?"))?;
+        }
+        Ok(())
+    }
+}
+
 impl Route {
     /// Whether no relay is in between.
     pub fn is_direct(&self) -> bool {
         !self.local.is_relay() && !self.remote.is_relay()
+    }
+
+    /// Every candidate of this end, in a line.
+    pub fn gathered(&self) -> String {
+        self.gathered.iter().map(Candidate::to_string).collect::<Vec<_>>().join(" ")
     }
 
     /// `direct`, or by what way the relay is reached: `relay-udp`, `relay-tcp`, `relay-tls`; or `relay`
@@ -67,11 +83,7 @@ impl Route {
 /// `prflx-srflx`, `relay(tls)-relay`.
 impl fmt::Display for Route {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.local.candidate_type)?;
-        if self.local.is_relay() {
-            write!(formatter, "({})", self.local.relay_protocol.as_deref().unwrap_or("?"))?;
-        }
-        write!(formatter, "-{}", self.remote.candidate_type)
+        write!(formatter, "{}-{}", self.local, self.remote.candidate_type)
     }
 }
 

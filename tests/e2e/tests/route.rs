@@ -57,3 +57,31 @@ async fn hidden(stage: &Stage) -> Result<()> {
 async fn who_hides_the_address_tells_only_the_relays() -> Result<()> {
     scenario("route-hidden", hidden).await
 }
+
+/// The relay that the server names is none, and Ada wants to go by no other way.
+async fn hidden_in_vain(stage: &Stage) -> Result<()> {
+    let server = stage.server(&["--turn-url", "turn:127.0.0.1:9?transport=udp", "--turn-secret", "none"]).await?;
+    let room = server.room();
+    let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &Setup::chromium()).await?);
+    ben.join(&room).await?;
+    ben.wait_state("waiting").await?;
+    ada.open(&room.link).await?;
+    ada.click("relay-only").await?;
+    ada.click("join").await?;
+    let words = ada.wait_error("unreachable").await?;
+    ensure!(words.contains("hidden") && words.contains("without hiding"), "Ada's page says {words:?}");
+    stage.note(format!("words: {words:?}"));
+    ada.screenshot(&programs::results()?.join("route-unreachable.png")).await?;
+
+    // As the page says.
+    ada.leave().await?;
+    ada.click("relay-only").await?;
+    ada.click("join").await?;
+    in_a_call(&ada, &ben).await?;
+    ada.wait_attribute("error", "hidden", "").await
+}
+
+#[tokio::test]
+async fn who_hides_the_address_where_no_relay_is_reads_what_to_do() -> Result<()> {
+    scenario("route-unreachable", hidden_in_vain).await
+}

@@ -22,6 +22,7 @@
 
 mod connection;
 mod flow;
+mod reach;
 mod recovery;
 mod route;
 mod way;
@@ -41,6 +42,7 @@ use crate::{
 pub use self::route::Route;
 use self::{
     connection::Connection,
+    reach::Reach,
     recovery::{Recovery, Remedy},
     way::{Verdict, Way},
 };
@@ -110,6 +112,7 @@ pub(crate) struct Link {
     /// The highest number of a connection known here.
     last: u32,
     replacement: Replacement,
+    reach: Reach,
     /// What the application was told.
     told: PeerState,
     was_connected: bool,
@@ -130,6 +133,7 @@ impl Link {
             connection: None,
             last,
             replacement: Replacement::default(),
+            reach: Reach::default(),
             told: PeerState::Connecting,
             was_connected: false,
             trouble: None,
@@ -202,6 +206,7 @@ impl Link {
             Some(connection) if offers => {
                 connection.negotiation.resume();
                 if connection.recovery.restart_now(cx.now) {
+                    self.reach.gathering();
                     connection.restart_ice(cx.out);
                 }
                 connection.negotiation.offer_needed();
@@ -326,6 +331,10 @@ impl Link {
             }
             ConnectionInput::Rejected(_) => broken(Mutation::RejectionIgnored),
             ConnectionInput::LocalCandidate(candidate) => {
+                // The end that comes while a description is made is that of the generation before.
+                if candidate.is_some() || !negotiation.is_describing() {
+                    self.reach.gathered(candidate.as_ref());
+                }
                 connection.local_candidate(candidate, way, cx.out);
                 true
             }
@@ -358,7 +367,7 @@ impl Link {
 
     /// Media flowed and does not any more.
     pub(crate) fn is_reconnecting(&self) -> bool {
-        self.told == PeerState::Reconnecting
+        self.was_connected && self.told != PeerState::Connected
     }
 
     /// Tells the peer what this side sends.
@@ -377,8 +386,16 @@ impl Link {
         let open = self.is_open();
         if let Some(connection) = &mut self.connection {
             connection.look(cx.now, cx.out);
-            match connection.recovery.tick(cx.now, open) {
-                Some(Remedy::Restart) => connection.restart_ice(cx.out),
+            let tried = connection.recovery.was_tried(cx.now);
+            let remedy = connection.recovery.tick(cx.now, open);
+            if tried && remedy.is_some() {
+                self.reach.tried();
+            }
+            match remedy {
+                Some(Remedy::Restart) => {
+                    self.reach.gathering();
+                    connection.restart_ice(cx.out);
+                }
                 Some(Remedy::Replace) => self.lose(cx),
                 None => {}
             }
@@ -442,6 +459,7 @@ impl Link {
 
     fn open(&mut self, id: ConnectionId, offerer: bool, cx: &mut Context<'_>) -> &mut Connection {
         self.replacement.at = None;
+        self.reach.gathering();
         let recovery = if self.is_tutorial() { Recovery::without_restart() } else { Recovery::new(self.polite) };
         cx.out.push_back(Output::Open { peer: self.id().clone(), connection: id, offerer });
         let connection = Connection::new(self.id().clone(), id, self.polite, recovery);
@@ -459,9 +477,11 @@ impl Link {
         if connected {
             self.was_connected = true;
             self.replacement = Replacement::default();
+            self.reach = Reach::default();
         }
         let state = match (flowing, self.was_connected) {
             (true, _) => PeerState::Connected,
+            _ if self.reach.is_lost() => PeerState::Unreachable,
             (false, true) => PeerState::Reconnecting,
             (false, false) => PeerState::Connecting,
         };
@@ -470,10 +490,11 @@ impl Link {
             self.told = state;
             cx.event(SessionEvent::PeerState { peer: self.id().clone(), state });
             if state == PeerState::Reconnecting {
-                let (cause, since) = lost.unwrap_or((Cause::PeerReloaded, cx.now));
-                self.trouble = Some((cause, since));
+                let (cause, _) = *self.trouble.get_or_insert(lost.unwrap_or((Cause::PeerReloaded, cx.now)));
                 cx.event(SessionEvent::Reconnecting { peer: self.id().clone(), cause });
-            } else if let Some((cause, since)) = self.trouble.take() {
+            } else if state == PeerState::Connected
+                && let Some((cause, since)) = self.trouble.take()
+            {
                 let after = cx.now.saturating_sub(since);
                 cx.event(SessionEvent::Restored { peer: self.id().clone(), cause, after });
             }

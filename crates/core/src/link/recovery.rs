@@ -2,8 +2,8 @@
 //!
 //! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; `failed`, a changed
 //! network and silence are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
-//! negotiated gets a [`TRIAL`] to succeed, longer than the one before. After some restarts in vain
-//! the connection is replaced: by the impolite peer first, so that not both do it.
+//! negotiated gets a [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
+//! by the impolite peer first, so that not both do it.
 
 use std::time::Duration;
 
@@ -14,9 +14,11 @@ use crate::{
 
 /// How long `disconnected` may last.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
-/// How long a negotiated path may take to work, the first time; twice as long the next ones. With
-/// losses and half a second there and back it takes about four.
-pub(crate) const TRIAL: Duration = Duration::from_secs(5);
+/// How long a negotiated path may take to work.
+pub(crate) const TRIAL: Duration = Duration::from_secs(10);
+/// The same for the first restart of what worked: it may have been too early, when the network was
+/// not there yet.
+const FIRST_TRIAL: Duration = Duration::from_secs(5);
 /// So soon after the network changed, what is lost is lost to that.
 const CHANGE_SHOWS: Duration = Duration::from_secs(10);
 /// The least time between two restarts because the network changed.
@@ -41,6 +43,8 @@ pub(crate) struct Recovery {
     state: ConnectionState,
     at: Option<Time>,
     restarted_at: Option<Time>,
+    /// When the path that was negotiated has had its time.
+    tried_at: Option<Time>,
     /// Restarts since it was last connected.
     tries: u32,
     /// Not connected, for longer than is worth a word.
@@ -69,6 +73,7 @@ impl Recovery {
             state: ConnectionState::New,
             at: None,
             restarted_at: None,
+            tried_at: None,
             tries: 0,
             lost: true,
             silent: false,
@@ -110,7 +115,8 @@ impl Recovery {
     /// Something came.
     pub(crate) fn heard(&mut self) {
         if self.silent {
-            (self.silent, self.lost, self.at, self.tries, self.cause) = (false, false, None, 0, None);
+            (self.silent, self.lost, self.cause) = (false, false, None);
+            (self.at, self.tried_at, self.tries) = (None, None, 0);
         }
     }
 
@@ -126,7 +132,9 @@ impl Recovery {
         }
         (self.state, self.silent) = (state, false);
         match state {
-            ConnectionState::Connected => (self.at, self.tries, self.lost, self.cause) = (None, 0, false, None),
+            ConnectionState::Connected => {
+                (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
+            }
             ConnectionState::Disconnected => {
                 self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
             }
@@ -148,8 +156,15 @@ impl Recovery {
     /// An offer was answered.
     pub(crate) fn negotiated(&mut self, now: Time) {
         if !self.is_connected() {
-            self.not_later_than(now + if self.tries > 1 { 2 * TRIAL } else { TRIAL });
+            let end = now + if self.tries == 1 && self.cause.is_some() { FIRST_TRIAL } else { TRIAL };
+            self.not_later_than(end);
+            self.tried_at = Some(end);
         }
+    }
+
+    /// Whether a path was negotiated, had its time, and does not work.
+    pub(crate) fn was_tried(&self, now: Time) -> bool {
+        self.tried_at.is_some_and(|at| at <= now)
     }
 
     fn not_later_than(&mut self, time: Time) {
@@ -167,7 +182,7 @@ impl Recovery {
     }
 
     fn restarted(&mut self, now: Time) {
-        self.at = None;
+        (self.at, self.tried_at) = (None, None);
         self.restarted_at = Some(now);
         if !self.is_connected() {
             self.lost = true;
@@ -265,7 +280,7 @@ mod tests {
         assert_eq!(recovery.lost(), Some((Cause::MediaStopped, s(7))));
         assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
         recovery.negotiated(s(9));
-        assert_eq!(recovery.timeout(true), Some(s(9) + TRIAL), "it may be in vain");
+        assert_eq!(recovery.timeout(true), Some(s(9) + FIRST_TRIAL), "it may be in vain");
         recovery.heard();
         assert!(recovery.is_flowing());
         assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));
@@ -292,7 +307,7 @@ mod tests {
                 .position(|_| {
                     let remedy = recovery.tick(now, true);
                     recovery.negotiated(now);
-                    now += 2 * TRIAL;
+                    now += TRIAL;
                     remedy == Some(Remedy::Replace)
                 })
                 .unwrap()

@@ -95,6 +95,8 @@ pub enum PeerState {
     Connected,
     /// Was connected; being restored.
     Reconnecting,
+    /// Tried in vain, and no relay can be reached from here. Being tried again all the same.
+    Unreachable,
 }
 
 /// Why media stopped.

@@ -398,3 +398,94 @@ fn a_changed_network_has_the_socket_looked_at() {
     stage.socket(SocketInput::IceServers(IceServers::default()));
     assert!(!stage.wait(30 * S).contains(&Output::Disconnect));
 }
+
+fn gather(stage: &mut Stage, kinds: &[&str]) -> Vec<Output> {
+    let candidate = |kind: &&str| Candidate {
+        candidate: format!("candidate:1 1 udp 1 192.0.2.1 9 typ {kind}"),
+        ..Candidate::default()
+    };
+    let all = kinds.iter().map(|kind| Some(candidate(kind))).chain([None]);
+    all.flat_map(|candidate| stage.browser(2, ConnectionInput::LocalCandidate(candidate))).collect()
+}
+
+fn told(out: &[Output]) -> Vec<PeerState> {
+    let state = |event: &&SessionEvent| match event {
+        SessionEvent::PeerState { state, .. } => Some(*state),
+        _ => None,
+    };
+    events(out).iter().filter_map(state).collect()
+}
+
+/// Offer and answer are exchanged.
+fn negotiate(stage: &mut Stage) {
+    stage.set_local(2, DescriptionType::Offer);
+    stage.hear(description(2, DescriptionType::Answer));
+    stage.browser(2, ConnectionInput::RemoteDescriptionSet);
+}
+
+#[test]
+fn a_peer_is_unreachable_when_no_path_works_and_there_is_no_relay() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    negotiate(&mut stage);
+    assert!(told(&gather(&mut stage, &["host", "srflx"])).is_empty());
+    assert!(told(&stage.wait(9 * S)).is_empty(), "it may still come");
+    let out = stage.wait(2 * S);
+    assert_eq!(told(&out), [PeerState::Unreachable]);
+    assert!(calls(&out).contains(&&ConnectionCall::RestartIce), "and is tried again");
+    negotiate(&mut stage);
+    assert!(told(&gather(&mut stage, &["host"])).is_empty() && told(&stage.wait(11 * S)).is_empty(), "told once");
+    negotiate(&mut stage);
+    assert_eq!(told(&gather(&mut stage, &["relay"])), [PeerState::Connecting], "there is one now");
+    assert_eq!(told(&stage.state(2, ConnectionState::Connected)), [PeerState::Connected]);
+}
+
+#[test]
+fn whoever_has_a_relay_is_not_told_of_it() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    for _ in 0..2 {
+        negotiate(&mut stage);
+        gather(&mut stage, &["host", "relay"]);
+        assert!(told(&stage.wait(11 * S)).is_empty());
+    }
+}
+
+#[test]
+fn without_any_candidate_a_peer_is_unreachable_at_once() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    assert!(told(&gather(&mut stage, &[])).is_empty(), "that is no end of what is not described yet");
+    negotiate(&mut stage);
+    assert_eq!(told(&gather(&mut stage, &[])), [PeerState::Unreachable]);
+    assert_eq!(told(&stage.state(2, ConnectionState::Connected)), [PeerState::Connected]);
+}
+
+#[test]
+fn a_call_that_loses_its_relay_says_so_until_there_is_one_again() {
+    let mut stage = Stage::connected(true);
+    stage.answers = true;
+    stage.wait(60 * S);
+    stage.state(2, ConnectionState::Disconnected);
+    assert_eq!(told(&stage.wait(2 * S)), [PeerState::Reconnecting]);
+    negotiate(&mut stage);
+    gather(&mut stage, &["host"]);
+    assert_eq!(told(&stage.wait(11 * S)), [PeerState::Unreachable]);
+    negotiate(&mut stage);
+    assert!(told(&stage.tell(Input::NetworkChanged)).is_empty(), "another network need not be a better one");
+    negotiate(&mut stage);
+    assert_eq!(told(&gather(&mut stage, &["relay"])), [PeerState::Reconnecting]);
+}
+
+#[test]
+fn a_restart_before_its_time_is_no_verdict() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    negotiate(&mut stage);
+    gather(&mut stage, &["host"]);
+    stage.wait(5 * S);
+    assert!(told(&stage.state(2, ConnectionState::Failed)).is_empty(), "a relay may need longer");
+    negotiate(&mut stage);
+    assert!(told(&stage.wait(9 * S)).is_empty());
+    assert_eq!(told(&stage.wait(2 * S)), [PeerState::Unreachable]);
+}

@@ -68,8 +68,10 @@ pub struct Ice {
     #[arg(skip)]
     pub quotas: Quotas,
 
-    /// How long credentials are good for.
-    #[arg(skip = credentials::LIFETIME)]
+    /// How long credentials for the relay are good for, in seconds, 30 at least. Pages renew them at half
+    /// that time; who leaves loses them at once.
+    #[arg(long, env = "MADANG_CREDENTIAL_LIFETIME", value_name = "SECONDS", default_value = "600",
+          value_parser = lifetime)]
     pub credential_lifetime: Duration,
 }
 
@@ -210,6 +212,17 @@ impl fmt::Debug for TurnSecret {
     }
 }
 
+/// A page renews credentials every 15 seconds at most, so what is shorter would run out before.
+const SHORTEST_LIFETIME: u64 = 30;
+
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    if seconds < SHORTEST_LIFETIME {
+        return Err(format!("pages could not renew them in time: give {SHORTEST_LIFETIME} seconds at least"));
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
 /// RFC 7065: `turn:host`, `turns:host:port?transport=tcp`.
 fn turn_url(text: &str) -> Result<String, String> {
     let rest = text.strip_prefix("turn:").or_else(|| text.strip_prefix("turns:"));
@@ -305,6 +318,15 @@ mod tests {
         assert!(stun_url("turn:a.example").is_err());
         for ports in ["", "5", "0-5", "6-5", "1-65536", "a-b"] {
             assert!(ports.parse::<Ports>().is_err(), "{ports}");
+        }
+    }
+
+    #[test]
+    fn credentials_live_long_enough_to_be_renewed() {
+        assert_eq!(lifetime("600"), Ok(credentials::LIFETIME));
+        assert_eq!(lifetime("30"), Ok(Duration::from_secs(30)));
+        for wrong in ["29", "", "soon", "-1"] {
+            assert!(lifetime(wrong).is_err(), "{wrong}");
         }
     }
 

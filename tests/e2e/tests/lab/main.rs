@@ -6,5 +6,7 @@ mod ipv6;
 mod matrix;
 mod networks;
 mod pair;
+mod renewal;
 mod table;
 mod trouble;
+mod unreachable;

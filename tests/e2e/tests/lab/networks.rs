@@ -24,12 +24,18 @@ pub(crate) struct Networks {
 impl Networks {
     /// Builds them. Our server is all that there is in the public network.
     pub(crate) async fn new(stage: &Stage, family: Family) -> Result<Self> {
+        Self::with(stage, family, &[]).await
+    }
+
+    /// Builds them, and gives our server these flags.
+    pub(crate) async fn with(stage: &Stage, family: Family, flags: &[&str]) -> Result<Self> {
         let lab = Arc::new(Lab::with(family)?);
         let authority = Authority::sign(Lab::NAME)?;
         let (certificate, key) = (authority.certificate(), authority.key());
         let listen = SocketAddr::new(lab.address(1), HTTPS);
         let name = |path: &std::path::Path| path.to_str().map(str::to_owned).context("the folder's name is no text");
-        let flags = ["--tls-cert", &name(&certificate)?, "--tls-key", &name(&key)?];
+        let (certificate, key) = (name(&certificate)?, name(&key)?);
+        let flags = [&["--tls-cert", &certificate, "--tls-key", &key], flags].concat();
         let server = stage.server_at(&place(&lab, Lab::public), listen, Lab::NAME, &flags).await?;
         Ok(Self { lab, server, authority })
     }

@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use madang_e2e::until::{SOON, until};
-use madang_e2e::{Page, Route, Server, Setup, Stage, in_a_call};
+use madang_e2e::{Browser, Page, Route, Server, Setup, Stage, in_a_call};
 use madang_lab::{Kind, Lab, Side};
 
 use crate::networks::Networks;
+
+fn has_udp(kind: Kind) -> bool {
+    !matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443 | Kind::OnlyTls443)
+}
 
 /// Whether two can reach each other without a relay. Each sends to what our server saw of the other.
 ///
@@ -17,16 +21,19 @@ use crate::networks::Networks;
 ///   whose address is known while its port is not.
 /// - A cone wants the port as well. Of a symmetric peer nobody knows it.
 fn can_be_direct(one: Kind, other: Kind) -> bool {
-    let has_udp = |kind| !matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443 | Kind::OnlyTls443);
     let hidden = |one, other| one == Kind::Symmetric && matches!(other, Kind::Symmetric | Kind::Cone);
     has_udp(one) && has_udp(other) && !hidden(one, other) && !hidden(other, one)
 }
 
 /// The routes that somebody behind the first may have to somebody behind the other: the best there
 /// are. Where the relay can be reached by TCP it can be by TLS, and Firefox takes now one, now the other.
-fn best(own: Kind, other: Kind) -> &'static [&'static str] {
+///
+/// Firefox also looks no further once the other has chosen a pair, and leaves the better ones `frozen`. Whoever
+/// has to go by TCP may choose its TCP allocation before that by UDP was tried.
+fn best(own: Kind, other: Kind, browser: Browser) -> &'static [&'static str] {
     match own {
         _ if can_be_direct(own, other) => &["direct"],
+        _ if browser == Browser::Firefox && has_udp(own) && !has_udp(other) => &["relay-udp", "relay-tcp", "relay-tls"],
         Kind::UdpBlocked | Kind::OnlyTcp443 => &["relay-tcp", "relay-tls"],
         Kind::OnlyTls443 => &["relay-tls"],
         _ => &["relay-udp"],
@@ -55,10 +62,19 @@ impl Pair {
 
     /// One call, after which both are gone.
     pub(crate) async fn call(&self, networks: &Networks, a: Kind, b: Kind) -> Result<Call> {
+        self.call_with_losses(networks, a, b, 0).await
+    }
+
+    /// One call, and both routers lose this share of UDP packets from the start, in percent, each way.
+    pub(crate) async fn call_with_losses(&self, networks: &Networks, a: Kind, b: Kind, percent: u8) -> Result<Call> {
         self.part().await?;
         networks.lab.between(a, b)?;
+        for side in Side::BOTH {
+            networks.lab.router(side).lose(percent)?;
+        }
         let took = self.meet(&networks.server).await?;
-        let call = Call { a: route(&self.a, best(a, b)).await?, b: route(&self.b, best(b, a)).await?, took };
+        let ways = (best(a, b, self.a.browser()), best(b, a, self.b.browser()));
+        let call = Call { a: route(&self.a, ways.0).await?, b: route(&self.b, ways.1).await?, took };
         hosts_are_of_the_lab(&networks.lab, Side::A, &call.a)?;
         hosts_are_of_the_lab(&networks.lab, Side::B, &call.b)?;
         Ok(call)
@@ -100,7 +116,9 @@ async fn route(page: &Page, expected: &[&str]) -> Result<Route> {
         Ok(seen.clone().filter(|route| expected.contains(&route.name().as_str())))
     })
     .await;
-    let route = waited.with_context(|| seen.map_or("no route".to_owned(), |route| format!("last seen: {route}")))?;
+    let route = waited.with_context(|| {
+        seen.map_or("no route".to_owned(), |route| format!("last seen: {route}, of {}", route.gathered()))
+    })?;
     page.wait_attribute("route", "data-route", &route.name()).await?;
     Ok(route)
 }
