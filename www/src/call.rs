@@ -191,7 +191,7 @@ impl OtherTile {
         set_flag(&self.root, "data-hidden", tile.hidden);
         set_optional_text(&self.veil, tile.veil);
         set_text(&self.name, &tile.name);
-        let [route, words] = tile.route.unwrap_or_default();
+        let (route, words) = tile.route.as_ref().map_or(("", ""), |(route, words)| (route, words));
         set_attribute(&self.route, "data-route", route);
         set_text(&self.route, words);
         for (element, on, words) in

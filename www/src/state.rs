@@ -3,9 +3,11 @@
 //! [`State::update`] is the page's only place for decisions: it takes what happened and returns
 //! what to do. It touches no browser object, so all of it is tested on the host.
 
+use std::time::Duration;
+
 use madang::{
-    Device, DisplayName, EndReason, ErrorCode, MediaProblem, PeerId, PeerState, RoomEvent, RoomName, Route as Path,
-    SignalingState,
+    Cause, Device, DisplayName, EndReason, ErrorCode, MediaProblem, PeerId, PeerState, RoomEvent, RoomName,
+    Route as Path, SignalingState,
 };
 
 use crate::{
@@ -86,6 +88,10 @@ pub(crate) struct Other {
     pub(crate) name: Option<DisplayName>,
     pub(crate) state: PeerState,
     pub(crate) stream: bool,
+    /// Why their picture stopped.
+    pub(crate) trouble: Option<Cause>,
+    /// When it was back, and after how long.
+    pub(crate) back: Option<(f64, Duration)>,
     /// The route to them, once it is known.
     pub(crate) route: Option<Path>,
     pub(crate) microphone: bool,
@@ -338,6 +344,11 @@ impl Call {
                     self.since.get_or_insert(now);
                 }
             }
+            RoomEvent::Reconnecting { peer, cause } => self.other(peer).trouble = Some(*cause),
+            RoomEvent::Restored { peer, after, .. } => {
+                let other = self.other(peer);
+                (other.trouble, other.back) = (None, Some((now, *after)));
+            }
             RoomEvent::PeerRoute { peer, route } => self.other(peer).route = Some(*route),
             RoomEvent::PeerStream { peer, .. } => self.other(peer).stream = true,
             RoomEvent::PeerMedia { peer, microphone, camera } => {
@@ -365,6 +376,8 @@ impl Call {
                 name: None,
                 state: PeerState::Connecting,
                 stream: false,
+                trouble: None,
+                back: None,
                 route: None,
                 // Until they say something else; those with the older dialect never do.
                 microphone: true,

@@ -1,6 +1,8 @@
 //! What is shown for what is known: a [`State`] and a [`Language`] in, words and flags out.
 
-use madang::{Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, Route, SignalingState};
+use madang::{
+    Cause, Device, ErrorCode, MediaProblem, MediaProblemKind, PeerId, PeerState, RoomName, Route, SignalingState,
+};
 
 use crate::{
     input::Copied,
@@ -64,7 +66,7 @@ pub(crate) struct Tile {
     /// The veil hides the picture rather than dims it.
     pub(crate) hidden: bool,
     /// The route to them: its name, as `data-route` has it, and the words for it.
-    pub(crate) route: Option<[&'static str; 2]>,
+    pub(crate) route: Option<(&'static str, String)>,
     pub(crate) microphone: bool,
     pub(crate) microphone_words: &'static str,
     pub(crate) camera: bool,
@@ -165,7 +167,7 @@ impl View {
                 (Some(room), None, Screen::Door(door(room, *arrival, state.relay_only, language)))
             }
             Place::Call { room, call } => {
-                (Some(room), call.since, Screen::Call(call_view(room, call, call_state, language)))
+                (Some(room), call.since, Screen::Call(call_view(room, call, call_state, language, now)))
             }
         };
         let words = Some(call_state_words).filter(|words| !words.is_empty());
@@ -195,7 +197,7 @@ fn door(room: &RoomName, arrival: Arrival, relay_only: bool, language: Language)
     DoorView { room: room.clone(), note, lead: language.say(Word::DoorLead), join: language.say(join), relay_only }
 }
 
-fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language) -> CallView {
+fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language, now: f64) -> CallView {
     let alone = call.others.is_empty().then_some(match state {
         CallState::Left => [Word::LeftTitle, Word::LeftWords],
         CallState::Connecting => [Word::Connecting, Word::AloneWords],
@@ -209,7 +211,7 @@ fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language)
     CallView {
         room: room.clone(),
         alone: alone.map(|words| words.map(|word| language.say(word))),
-        tiles: call.others.iter().map(|other| tile(other, language)).collect(),
+        tiles: call.others.iter().map(|other| tile(other, language, now)).collect(),
         hear: call.silent,
         muted: !call.microphone.wanted,
         mute_tip: language.say(if call.microphone.wanted { Word::MuteTip } else { Word::UnmuteTip }),
@@ -219,10 +221,27 @@ fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language)
     }
 }
 
-fn tile(other: &Other, language: Language) -> Tile {
+/// How long one is told that a picture is back.
+const BACK_IS_TOLD: f64 = 10_000.0;
+
+fn tile(other: &Other, language: Language, now: f64) -> Tile {
+    let back = match other.back {
+        Some((at, after)) if now < at + BACK_IS_TOLD => {
+            // Whoever saw it stop for less has not noticed.
+            let seconds = after.as_secs().max(1).to_string();
+            format!(" · {}", language.say(Word::BackAfter).replace("{}", &seconds))
+        }
+        _ => String::new(),
+    };
     let veil = match other.state {
         PeerState::Connecting => Some(Word::TheyConnect),
-        PeerState::Reconnecting => Some(Word::TheyReconnect),
+        PeerState::Reconnecting => Some(match other.trouble {
+            Some(Cause::NetworkChanged) => Word::NetworkChanged,
+            Some(Cause::PathLost) => Word::PathLost,
+            Some(Cause::MediaStopped) => Word::MediaStopped,
+            Some(Cause::PeerReloaded) => Word::PeerReloaded,
+            None => Word::TheyReconnect,
+        }),
         PeerState::Unreachable => Some(Word::TheyAreUnreachable),
         PeerState::Connected if !other.camera => Some(Word::TheirCameraOff),
         PeerState::Connected => None,
@@ -243,7 +262,7 @@ fn tile(other: &Other, language: Language) -> Tile {
                 Route::RelayTcp => ("relay-tcp", Word::RouteRelayTcp),
                 Route::RelayTls => ("relay-tls", Word::RouteRelayTls),
             };
-            [name, language.say(word)]
+            (name, language.say(word).to_owned() + &back)
         }),
         microphone: other.microphone,
         microphone_words: language.say(microphone_words),

@@ -1,6 +1,6 @@
 //! What the page shows for what it knows.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use madang::{Dialect, EndReason, LeaveReason, RoomEvent, Route as Taken, WireError};
 use wasm_bindgen::{JsCast, JsValue};
@@ -172,11 +172,34 @@ fn the_clock_counts_from_the_connection() {
 
 #[test]
 fn the_route_is_said_while_there_is_one() {
-    let route = |events: Vec<RoomEvent>| call_of(&english(&in_a_call(events))).tiles[0].route;
+    let route = |events: Vec<RoomEvent>| call_of(&english(&in_a_call(events))).tiles[0].route.clone();
     let goes_by = |route| RoomEvent::PeerRoute { peer: peer(), route };
     assert_eq!(route(vec![joined(), arrives(), is(PeerState::Connected)]), None);
     let relayed = vec![joined(), arrives(), is(PeerState::Connected), goes_by(Taken::RelayTls)];
-    assert_eq!(route(relayed.clone()), Some(["relay-tls", "Through the server, over TLS"]));
-    assert_eq!(route([relayed.clone(), vec![goes_by(Taken::Direct)]].concat()), Some(["direct", "Direct"]));
+    assert_eq!(route(relayed.clone()), Some(("relay-tls", "Through the server, over TLS".to_owned())));
+    assert_eq!(route([relayed.clone(), vec![goes_by(Taken::Direct)]].concat()), Some(("direct", "Direct".to_owned())));
     assert_eq!(route([relayed, vec![is(PeerState::Reconnecting)]].concat()), None);
+}
+
+#[test]
+fn why_a_picture_stopped_and_that_it_is_back_is_said() {
+    let stops = |cause| vec![is(PeerState::Reconnecting), RoomEvent::Reconnecting { peer: peer(), cause }];
+    let before = vec![joined(), arrives(), is(PeerState::Connected), goes_straight()];
+    for (cause, words) in [
+        (Cause::NetworkChanged, "Another network: finding the way…"),
+        (Cause::PathLost, "The connection broke: finding another way…"),
+        (Cause::MediaStopped, "Nothing comes through: finding another way…"),
+        (Cause::PeerReloaded, "They are coming back…"),
+    ] {
+        let events = [before.clone(), stops(cause)].concat();
+        assert_eq!(call_of(&english(&in_a_call(events))).tiles[0].veil, Some(words));
+    }
+    let restored = RoomEvent::Restored { peer: peer(), cause: Cause::PathLost, after: Duration::from_millis(4200) };
+    let events = [before, stops(Cause::PathLost), vec![is(PeerState::Connected), restored]].concat();
+    let tile = call_of(&english(&in_a_call(events))).tiles[0].clone();
+    assert_eq!((tile.veil, tile.route.expect("a route").1.as_str()), (None, "Direct · back after 4 s"));
+}
+
+fn goes_straight() -> RoomEvent {
+    RoomEvent::PeerRoute { peer: peer(), route: Taken::Direct }
 }

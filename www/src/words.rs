@@ -125,6 +125,11 @@ words! {
     TheyConnect: "Connecting…", "연결하는 중…";
     TheyAreUnreachable: "There is no way to them yet", "아직 이어질 길이 없어요";
     TheyReconnect: "Restoring the picture…", "화면을 되살리는 중…";
+    NetworkChanged: "Another network: finding the way…", "네트워크가 바뀌어 길을 다시 찾는 중…";
+    PathLost: "The connection broke: finding another way…", "연결이 끊겨 다른 길을 찾는 중…";
+    MediaStopped: "Nothing comes through: finding another way…", "아무것도 오지 않아 다른 길을 찾는 중…";
+    PeerReloaded: "They are coming back…", "상대가 돌아오는 중…";
+    BackAfter: "back after {} s", "{}초 만에 돌아옴";
     TheirMicIsOff: "Their microphone is off", "상대 마이크 꺼짐";
     TheirMicIsOn: "Their microphone is on", "상대 마이크 켜짐";
     TheirCameraIsOff: "Their camera is off", "상대 카메라 꺼짐";
