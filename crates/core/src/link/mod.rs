@@ -221,7 +221,7 @@ impl Link {
     pub(crate) fn suspend(&mut self, cx: &mut Context<'_>) {
         self.way = None;
         if let Some(connection) = &mut self.connection {
-            connection.suspend();
+            connection.suspend(cx.now);
         }
         if broken(Mutation::CloseOnSocketLoss) {
             self.close(cx);
@@ -361,6 +361,7 @@ impl Link {
     /// The browser's network changed.
     pub(crate) fn network_changed(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = self.connection.as_mut().filter(|connection| connection.negotiation.is_complete()) {
+            connection.flow.alert(cx.now);
             connection.recovery.network_changed(cx.now);
         }
     }
