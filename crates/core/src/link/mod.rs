@@ -366,6 +366,13 @@ impl Link {
         }
     }
 
+    /// The page was away.
+    pub(crate) fn woke(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection {
+            connection.flow.alert(cx.now);
+        }
+    }
+
     /// Media flowed and does not any more.
     pub(crate) fn is_reconnecting(&self) -> bool {
         self.was_connected && self.told != PeerState::Connected

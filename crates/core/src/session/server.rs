@@ -250,6 +250,18 @@ impl Server {
         }
     }
 
+    /// The page was away: whoever waits tries now, and whoever has a socket looks whether it is still one.
+    pub(crate) fn woke(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        match self.state {
+            State::Waiting { .. } => {
+                self.backoff.reset();
+                self.connect(now, out);
+            }
+            State::Joined { .. } if self.answer.is_none() => self.probe = Some(now),
+            _ => {}
+        }
+    }
+
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Time, out: &mut VecDeque<Output>) -> Due {
         match self.state {
