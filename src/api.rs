@@ -104,13 +104,15 @@ impl JsRoom {
         self.room.camera()
     }
 
-    /// Opens or mutes the microphone. `local-media` tells when it is done.
+    /// Opens or mutes the microphone. `local-media` tells when it is done. Said again, it asks again
+    /// for a microphone that could not be used.
     #[wasm_bindgen(js_name = setMicrophone)]
     pub fn set_microphone(&self, on: bool) {
         self.room.set_microphone(on);
     }
 
-    /// Turns the camera on, or off and its light out. `local-media` tells when it is done.
+    /// Turns the camera on, or off and its light out. `local-media` tells when it is done. Said
+    /// again, it asks again for a camera that could not be used.
     #[wasm_bindgen(js_name = setCamera)]
     pub fn set_camera(&self, on: bool) {
         self.room.set_camera(on);

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use gloo_events::EventListener;
 use js_sys::Promise;
-use madang_core::media::{MediaInput, MediaProblemKind, Request};
+use madang_core::media::{Device, MediaInput, MediaProblemKind, Request};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{MediaStream, MediaStreamTrack};
+use web_sys::{MediaStream, MediaStreamTrack, MediaStreamTrackState};
 
 use crate::{
     peer::LocalTracks,
@@ -23,11 +23,11 @@ pub(crate) struct Constraints {
     pub(crate) video: JsValue,
 }
 
-/// A track in use, and the listener that hears when it ends by itself.
+/// A track in use, and the listeners that hear what becomes of it.
 #[derive(Debug)]
 struct Live {
     track: MediaStreamTrack,
-    _ended: EventListener,
+    _listeners: [EventListener; 3],
 }
 
 /// The tracks in use, all in one stream that stays the same object for the whole call.
@@ -83,18 +83,28 @@ impl LocalMedia {
         }
     }
 
-    /// Takes the tracks of an answered request into use.
-    pub(crate) fn adopt(&self, acquired: &MediaStream, ended: impl Fn(MediaInput) + Clone + 'static) {
-        for (tracks, live, input) in [
-            (acquired.get_audio_tracks(), &self.audio, MediaInput::MicrophoneEnded),
-            (acquired.get_video_tracks(), &self.video, MediaInput::CameraEnded),
+    /// Takes the tracks of an answered request into use, and tells what becomes of them.
+    pub(crate) fn adopt(&self, acquired: &MediaStream, tell: impl Fn(MediaInput) + Clone + 'static) {
+        for (tracks, live, device) in [
+            (acquired.get_audio_tracks(), &self.audio, Device::Microphone),
+            (acquired.get_video_tracks(), &self.video, Device::Camera),
         ] {
+            let [ended, silent, heard] =
+                [MediaInput::Ended(device), MediaInput::Silent(device, true), MediaInput::Silent(device, false)];
             for track in tracks.iter() {
                 let track: MediaStreamTrack = track.unchecked_into();
-                let ended = ended.clone();
-                let listener = EventListener::new(&track, "ended", move |_| ended(input));
+                let listeners = [("ended", ended), ("mute", silent), ("unmute", heard)].map(|(event, input)| {
+                    let tell = tell.clone();
+                    EventListener::new(&track, event, move |_| tell(input))
+                });
+                // What happened before there were listeners.
+                if track.ready_state() == MediaStreamTrackState::Ended {
+                    tell(ended);
+                } else if track.muted() {
+                    tell(silent);
+                }
                 self.stream.add_track(&track);
-                self.release(live.replace(Some(Live { track, _ended: listener })));
+                self.release(live.replace(Some(Live { track, _listeners: listeners })));
             }
         }
     }

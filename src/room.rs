@@ -78,12 +78,14 @@ impl Room {
         self.handle.0.events().subscribe()
     }
 
-    /// Opens or mutes the microphone. Asks for it when the call has none yet.
+    /// Opens or mutes the microphone. Asks for it when the call has none yet; said again, also for
+    /// a muted one that could not be used.
     pub fn set_microphone(&self, on: bool) {
         self.handle.0.set_microphone(on);
     }
 
-    /// Turns the camera on or off. Off releases it: its light goes out.
+    /// Turns the camera on or off. Off releases it: its light goes out. "On" asks again for one that
+    /// could not be used.
     pub fn set_camera(&self, on: bool) {
         self.handle.0.set_camera(on);
     }

@@ -7,6 +7,7 @@
 //! RTCPeerConnection never settles, and an owner would have to keep its reactions forever.
 
 pub(crate) mod clock;
+pub(crate) mod device_changes;
 pub(crate) mod log;
 pub(crate) mod media_devices;
 pub(crate) mod page;

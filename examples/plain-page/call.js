@@ -36,6 +36,7 @@ element("join").onclick = async () => {
     show("waiting", "The other has left.");
   });
   room.on("media-problem", ({ device, kind }) => console.info(`no ${device}: ${kind}`));
+  room.on("media-restored", ({ device }) => console.info(`${device} is back`));
   room.on("ended", ({ message }) => {
     element("local-video").srcObject = null;
     element("remote-video").srcObject = null;

@@ -14,10 +14,11 @@ use crate::{
 };
 
 /// The types of all events.
-pub(super) const TYPES: [&str; 14] = [
+pub(super) const TYPES: [&str; 15] = [
     "local-stream",
     "local-media",
     "media-problem",
+    "media-restored",
     "joined",
     "signaling",
     "peer-joined",
@@ -46,6 +47,7 @@ pub(super) fn to_js(event: &RoomEvent) -> (&'static str, JsValue) {
                 ("message", problem.message.as_str().into()),
             ]),
         ),
+        RoomEvent::MediaRestored(restored) => ("media-restored", object(&[("device", device(*restored).into())])),
         RoomEvent::Joined { peer, capacity } => {
             ("joined", object(&[("peer", peer.as_str().into()), ("capacity", (*capacity as f64).into())]))
         }
@@ -167,6 +169,7 @@ fn problem_kind(kind: MediaProblemKind) -> &'static str {
         MediaProblemKind::NotFound => "not-found",
         MediaProblemKind::InsecureOrigin => "insecure-origin",
         MediaProblemKind::Ended => "ended",
+        MediaProblemKind::Interrupted => "interrupted",
         MediaProblemKind::Other => "other",
     }
 }

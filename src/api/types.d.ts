@@ -53,8 +53,18 @@ export type Dialect = "native" | "tutorial";
 export type LeaveReason = "left" | "timed-out" | "removed" | "unknown";
 /** A device that cannot be used. */
 export type MediaDevice = "microphone" | "camera" | "both";
-/** Why a device cannot be used. */
-export type MediaProblemKind = "denied" | "busy" | "not-found" | "insecure-origin" | "ended" | "other";
+/**
+ * Why a device cannot be used. "ended": it was in use, and was unplugged or taken away.
+ * "interrupted": it is in use and gives nothing, because the system or another program holds it.
+ */
+export type MediaProblemKind =
+  | "denied"
+  | "busy"
+  | "not-found"
+  | "insecure-origin"
+  | "ended"
+  | "interrupted"
+  | "other";
 /** Why a room ended. */
 export type EndCode =
   | "left"
@@ -73,8 +83,14 @@ export interface RoomEventMap {
   "local-stream": { stream: MediaStream };
   /** What this side sends changed. */
   "local-media": { microphone: boolean; camera: boolean };
-  /** A device cannot be used; the call goes on without it. `message` is the browser's. */
+  /**
+   * A device cannot be used. The call goes on without it, and it comes back by itself as soon as it
+   * can be used again: muted if the microphone is muted, and never if the camera was switched off
+   * meanwhile. `message` is the browser's.
+   */
   "media-problem": { device: MediaDevice; kind: MediaProblemKind; message: string };
+  /** The problem with this device is over. */
+  "media-restored": { device: "microphone" | "camera" };
   /** This peer is in the room. */
   joined: { peer: string; capacity: number };
   /** The way to the server changed. */

@@ -15,7 +15,7 @@ use futures_channel::oneshot;
 use gloo_timers::callback::Timeout;
 use madang_core::{
     ConnectionInput, ConnectionState, EndReason, Input, Output, Session, SessionEvent, Time,
-    media::{Media, MediaInput, MediaOutput, MediaProblemKind},
+    media::{Device, Media, MediaInput, MediaOutput, MediaProblemKind},
     session::Config,
     tutorial::Tutorial,
 };
@@ -29,7 +29,7 @@ use crate::{
     media::{Acquired, Constraints, LocalMedia},
     peer::{Configuration, Connection, Report, Spare},
     signaling::{self, Signaling},
-    sys::{clock, log, page::PageListeners, socket::Socket},
+    sys::{clock, device_changes::DeviceListeners, log, page::PageListeners, socket::Socket},
 };
 
 /// How long the first join may take.
@@ -67,6 +67,7 @@ pub(crate) struct Engine {
     /// When the session wants to be woken, and what will do it.
     timer: RefCell<Option<(Time, Timeout)>>,
     page: RefCell<Option<PageListeners>>,
+    devices: RefCell<Option<DeviceListeners>>,
     events: Events,
     /// How the first join went, once it is known, and who waits for it.
     outcome: RefCell<Option<Result<PeerId, Error>>>,
@@ -119,6 +120,7 @@ impl Engine {
             configuration: RefCell::new(Configuration::new(options.ice_transport_policy)),
             timer: RefCell::default(),
             page: RefCell::default(),
+            devices: RefCell::default(),
             events: Events::default(),
             outcome: RefCell::default(),
             waiting: RefCell::default(),
@@ -134,6 +136,8 @@ impl Engine {
         let woke = engine.poster(|()| Work::Session(Input::Woke));
         *engine.page.borrow_mut() =
             Some(PageListeners::new(move || closing(()), move || network_changed(()), move || woke(())));
+        let devices_changed = engine.poster(|()| Work::Media(MediaInput::DevicesChanged));
+        *engine.devices.borrow_mut() = Some(DeviceListeners::new(move || devices_changed(())));
         // The camera first: it takes longest.
         engine.post(Work::Media(MediaInput::Start));
         engine.post(Work::Session(Input::Start));
@@ -227,7 +231,6 @@ impl Engine {
             Work::Acquired(Ok(stream)) => {
                 self.local.adopt(&stream, self.poster(Work::Media));
                 self.media.borrow_mut().handle(MediaInput::Acquired);
-                self.local_changed();
             }
             Work::Acquired(Err((kind, message))) => {
                 *self.refusal.borrow_mut() = message;
@@ -264,6 +267,7 @@ impl Engine {
         match output {
             MediaOutput::Acquire(request) => self.local.acquire(request, self.poster(Work::Acquired)),
             MediaOutput::EnableMicrophone(on) => self.local.enable_microphone(on),
+            MediaOutput::SendTracks => self.local_changed(),
             MediaOutput::ReleaseMicrophone => {
                 self.local.release_microphone();
                 self.local_changed();
@@ -274,11 +278,19 @@ impl Engine {
             }
             MediaOutput::Problem(device, kind) => {
                 let message = match kind {
-                    MediaProblemKind::Ended => String::new(),
+                    MediaProblemKind::Ended | MediaProblemKind::Interrupted => String::new(),
                     _ => self.refusal.borrow().clone(),
                 };
                 self.emit(RoomEvent::MediaProblem(MediaProblem { device, kind, message }));
+                if let Some(devices) = &*self.devices.borrow() {
+                    let allowed = self.poster(|name| {
+                        let device = if name == "camera" { Device::Camera } else { Device::Microphone };
+                        Work::Media(MediaInput::Allowed(device))
+                    });
+                    devices.watch_permissions(allowed);
+                }
             }
+            MediaOutput::Restored(device) => self.emit(RoomEvent::MediaRestored(device)),
             MediaOutput::Sending { microphone, camera } => {
                 self.session.borrow_mut().handle(clock::now(), Input::Media { microphone, camera });
                 self.emit(RoomEvent::LocalMedia { microphone, camera });
@@ -427,7 +439,7 @@ impl Engine {
         self.spare_wanted.set(false);
         self.spare.take();
         // Dropped a little later: this may be running in one of their listeners.
-        let listeners = (self.signaling.take(), self.page.take(), self.timer.take());
+        let listeners = (self.signaling.take(), self.page.take(), self.devices.take(), self.timer.take());
         wasm_bindgen_futures::spawn_local(async move { drop(listeners) });
     }
 

@@ -29,8 +29,13 @@ pub enum RoomEvent {
         /// The camera is on.
         camera: bool,
     },
-    /// A device cannot be used; the call goes on without it.
+    /// A device cannot be used. The call goes on without it, and it comes back by itself as soon as
+    /// it can be used again: muted if the microphone is muted, and never if the camera was switched
+    /// off meanwhile.
     MediaProblem(MediaProblem),
+    /// The problem with this device, [`Microphone`](Device::Microphone) or
+    /// [`Camera`](Device::Camera), is over.
+    MediaRestored(Device),
     /// This peer is in the room.
     Joined {
         /// Its id.

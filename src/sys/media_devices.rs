@@ -38,11 +38,15 @@ pub(crate) fn from_promise(stream: &Promise, done: impl FnOnce(Result<MediaStrea
     });
 }
 
-fn request(audio: &JsValue, video: &JsValue) -> Result<Promise, JsValue> {
+/// `navigator.mediaDevices`.
+pub(crate) fn all() -> Result<web_sys::MediaDevices, JsValue> {
     let window = web_sys::window().ok_or(JsValue::NULL)?;
     // Undefined, whatever its type says, where the origin is not secure.
-    let devices = Reflect::get(&window.navigator(), &"mediaDevices".into())?;
-    let devices: web_sys::MediaDevices = devices.dyn_into()?;
+    Reflect::get(&window.navigator(), &"mediaDevices".into())?.dyn_into()
+}
+
+fn request(audio: &JsValue, video: &JsValue) -> Result<Promise, JsValue> {
+    let devices = all()?;
     let constraints = MediaStreamConstraints::new();
     constraints.set_audio(audio);
     constraints.set_video(video);

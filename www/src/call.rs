@@ -10,7 +10,7 @@ use crate::{
     dom::{Inputs, Missing, find, instance, set_attribute, set_flag, set_optional_text, set_text},
     door::Link,
     input::Input,
-    view::{CallView, Tile},
+    view::{Button, CallView, Tile},
     words::{Language, Word},
 };
 
@@ -101,11 +101,11 @@ impl CallScreen {
         self.show_tiles(&view.tiles)?;
         self.silent = view.hear;
         set_flag(&self.hear, "hidden", !view.hear);
-        press(&self.mic, view.muted, view.mute_tip);
-        press(&self.camera, view.camera_off, view.camera_tip);
+        press(&self.mic, view.microphone);
+        press(&self.camera, view.camera);
         set_optional_text(&self.own_veil, view.own_veil);
         set_flag(&self.own, "data-veiled", view.own_veil.is_some());
-        set_flag(&self.own_muted, "hidden", !view.muted);
+        set_flag(&self.own_muted, "hidden", !view.unheard);
         Ok(())
     }
 
@@ -150,8 +150,10 @@ impl CallScreen {
         self.play(&video);
     }
 
-    /// Plays every picture, with or without sound.
+    /// Plays every picture, with or without sound; one's own too, for a browser that saves power
+    /// may have refused that as well.
     pub(crate) fn play_all(&self, sound: bool) {
+        self.play(&self.own_video);
         for video in self.others.iter().filter_map(|other| other.video.as_ref()) {
             video.set_muted(!sound);
             self.play(video);
@@ -235,7 +237,8 @@ fn attach(video: &HtmlVideoElement, stream: &MediaStream) {
     }
 }
 
-fn press(button: &Element, pressed: bool, tip: &str) {
-    set_attribute(button, "aria-pressed", if pressed { "true" } else { "false" });
-    set_attribute(button, "title", tip);
+fn press(button: &Element, view: Button) {
+    set_attribute(button, "aria-pressed", if view.pressed { "true" } else { "false" });
+    set_attribute(button, "title", view.tip);
+    set_flag(button, "data-lost", view.lost);
 }

@@ -73,12 +73,16 @@ pub(crate) struct Call {
 }
 
 /// What this side sends of one kind.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Sent {
-    /// The reader wants it on, and nothing is known to prevent it.
+    /// The reader wants it on. Nothing else changes this: what is away comes back as it was.
     pub(crate) wanted: bool,
     /// It is on.
     pub(crate) on: bool,
+    /// What is in its way.
+    pub(crate) problem: Option<MediaProblem>,
+    /// The reader has seen that, or tries again.
+    seen: bool,
 }
 
 /// What is known of another peer in the room.
@@ -102,6 +106,7 @@ pub(crate) struct Other {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) place: Place,
+    /// What is wrong, but for devices: a [`Call`] knows that of each.
     pub(crate) problem: Option<Problem>,
     pub(crate) copied: Option<Copied>,
     /// Calls go through the relay only, so that the other learns no address.
@@ -112,6 +117,18 @@ impl State {
     /// Before anything happened.
     pub(crate) fn new() -> Self {
         Self { place: Place::Start, problem: None, copied: None, relay_only: false }
+    }
+
+    /// What the reader is to be told now. When both devices have one problem, it is one.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let Place::Call { call, .. } = &self.place else { return self.problem.clone() };
+        let media = match (call.microphone.unseen(), call.camera.unseen()) {
+            (Some(microphone), Some(camera)) if microphone.kind == camera.kind => {
+                Some(MediaProblem { device: Device::Both, ..microphone.clone() })
+            }
+            (microphone, camera) => microphone.or(camera).cloned(),
+        };
+        self.problem.clone().or(media.map(Problem::Media))
     }
 
     /// Takes what happened at `now` (milliseconds from any origin) and says what to do, in order.
@@ -136,7 +153,10 @@ impl State {
             // A page that comes back from the back/forward cache shows the door.
             Input::PageHidden => self.leave(),
             Input::ToggleMicrophone => self.in_call(|call| vec![Effect::SetMicrophone(call.microphone.toggle())]),
-            Input::ToggleCamera => self.in_call(|call| vec![Effect::SetCamera(call.camera.toggle())]),
+            Input::ToggleCamera => self.in_call(|call| {
+                call.camera.problem = None; // of no interest once it is off, and told again if it is still there
+                vec![Effect::SetCamera(call.camera.toggle())]
+            }),
             Input::RelayOnly(on) => {
                 self.relay_only = *on;
                 vec![Effect::RememberRelayOnly(*on)]
@@ -152,7 +172,7 @@ impl State {
             }
             Input::Retry => self.retry(),
             Input::Dismiss => {
-                self.problem = None;
+                self.see();
                 vec![]
             }
             Input::PlayRefused => self.in_call(|call| {
@@ -224,29 +244,40 @@ impl State {
         vec![]
     }
 
-    fn retry(&mut self) -> Vec<Effect> {
-        match self.problem.take() {
-            Some(Problem::Media(problem)) => self.in_call(|call| {
-                let mut effects = vec![];
-                if includes(problem.device, Device::Microphone) {
-                    call.microphone.wanted = true;
-                    effects.push(Effect::SetMicrophone(true));
-                }
-                if includes(problem.device, Device::Camera) {
-                    call.camera.wanted = true;
-                    effects.push(Effect::SetCamera(true));
-                }
-                effects
-            }),
-            _ => vec![],
+    /// The reader has seen the problem that is shown, which is returned.
+    fn see(&mut self) -> Option<Problem> {
+        let seen = self.problem();
+        if let Some(Problem::Media(problem)) = &seen {
+            self.in_call(|call| {
+                call.sent(problem.device).for_each(|(_, sent)| sent.seen = true);
+                vec![]
+            });
+        } else {
+            self.problem = None;
         }
+        seen
+    }
+
+    /// To say again what is wanted is to ask again; one who is muted stays so.
+    fn retry(&mut self) -> Vec<Effect> {
+        let Some(Problem::Media(problem)) = self.see() else { return vec![] };
+        self.in_call(|call| {
+            let mut effects = vec![];
+            if problem.device != Device::Camera {
+                effects.push(Effect::SetMicrophone(call.microphone.wanted));
+            }
+            if problem.device != Device::Microphone {
+                effects.push(Effect::SetCamera(call.camera.wanted));
+            }
+            effects
+        })
     }
 
     /// A call is being set up, and the browser has its hands full.
     pub(crate) fn is_setting_up(&self) -> bool {
         let Place::Call { call, .. } = &self.place else { return false };
         let answered = call.others.iter().any(|other| other.state == PeerState::Connected);
-        self.problem.is_none() && !(answered || call.joined && call.others.is_empty())
+        self.problem().is_none() && !(answered || call.joined && call.others.is_empty())
     }
 
     fn in_call(&mut self, change: impl FnOnce(&mut Call) -> Vec<Effect>) -> Vec<Effect> {
@@ -258,29 +289,6 @@ impl State {
 
     fn room_says(&mut self, now: f64, event: &RoomEvent) -> Vec<Effect> {
         match event {
-            RoomEvent::MediaProblem(problem) => {
-                self.problem = Some(Problem::Media(problem.clone()));
-                let device = problem.device;
-                self.in_call(|call| {
-                    call.microphone.wanted &= !includes(device, Device::Microphone);
-                    call.camera.wanted &= !includes(device, Device::Camera);
-                    vec![]
-                })
-            }
-            RoomEvent::LocalMedia { microphone, camera } => {
-                if let Some(Problem::Media(problem)) = &self.problem {
-                    let solved = (*microphone || !includes(problem.device, Device::Microphone))
-                        && (*camera || !includes(problem.device, Device::Camera));
-                    if solved {
-                        self.problem = None;
-                    }
-                }
-                self.in_call(|call| {
-                    call.microphone.set(*microphone);
-                    call.camera.set(*camera);
-                    vec![]
-                })
-            }
             RoomEvent::Ended(EndReason::Left) => self.end(None),
             RoomEvent::Ended(EndReason::ServerAway) => self.end(Some(Problem::ServerAway)),
             RoomEvent::Ended(EndReason::Refused(error)) => {
@@ -303,19 +311,18 @@ impl State {
     }
 }
 
-fn includes(devices: Device, device: Device) -> bool {
-    devices == device || devices == Device::Both
-}
-
 impl Sent {
+    fn new() -> Self {
+        Self { wanted: true, on: false, problem: None, seen: false }
+    }
+
     fn toggle(&mut self) -> bool {
         self.wanted = !self.wanted;
         self.wanted
     }
 
-    fn set(&mut self, on: bool) {
-        self.on = on;
-        self.wanted |= on;
+    fn unseen(&self) -> Option<&MediaProblem> {
+        self.problem.as_ref().filter(|_| !self.seen)
     }
 }
 
@@ -324,8 +331,8 @@ impl Call {
         Self {
             joined: false,
             signaling: SignalingState::Connecting,
-            microphone: Sent { wanted: true, on: false },
-            camera: Sent { wanted: true, on: false },
+            microphone: Sent::new(),
+            camera: Sent::new(),
             others: vec![],
             someone_left: false,
             since: None,
@@ -336,6 +343,15 @@ impl Call {
     fn hear(&mut self, now: f64, event: &RoomEvent) {
         match event {
             RoomEvent::Joined { .. } => self.joined = true,
+            RoomEvent::LocalMedia { microphone, camera } => {
+                self.microphone.on = *microphone;
+                self.camera.on = *camera;
+            }
+            RoomEvent::MediaProblem(problem) => self.sent(problem.device).for_each(|(device, sent)| {
+                sent.problem = Some(MediaProblem { device, ..problem.clone() });
+                sent.seen = false;
+            }),
+            RoomEvent::MediaRestored(device) => self.sent(*device).for_each(|(_, sent)| sent.problem = None),
             RoomEvent::Signaling(signaling) => self.signaling = *signaling,
             RoomEvent::PeerJoined { peer, name, .. } => self.other(peer).name.clone_from(name),
             RoomEvent::PeerState { peer, state } => {
@@ -366,6 +382,12 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// Each of these devices, and what is sent of it.
+    fn sent(&mut self, device: Device) -> impl Iterator<Item = (Device, &mut Sent)> {
+        let both = [(Device::Microphone, &mut self.microphone), (Device::Camera, &mut self.camera)];
+        both.into_iter().filter(move |(one, _)| device == *one || device == Device::Both)
     }
 
     /// The one with this id, who is here from now on if not before.

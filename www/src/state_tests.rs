@@ -84,12 +84,12 @@ fn a_made_room_and_a_typed_one_lead_to_the_door() {
 fn what_cannot_be_entered_is_said_where_it_was_typed() {
     let mut state = State::new();
     assert_eq!(after(&mut state, [Input::Enter(Typed::Invalid)]), []);
-    assert_eq!(state.problem, Some(Problem::InvalidRoom));
+    assert_eq!(state.problem(), Some(Problem::InvalidRoom));
     assert!(matches!(state.place, Place::Start));
     after(&mut state, [Input::Dismiss]);
-    assert_eq!(state.problem, None);
+    assert_eq!(state.problem(), None);
     after(&mut state, [Input::Opened { route: Route::Invalid, inside: false }]);
-    assert_eq!(state.problem, Some(Problem::InvalidRoom));
+    assert_eq!(state.problem(), Some(Problem::InvalidRoom));
 }
 
 #[test]
@@ -122,9 +122,9 @@ fn going_back_leaves_but_a_changed_fragment_does_not() {
 fn a_refused_call_is_back_at_the_door_with_the_reason() {
     let mut state = in_a_call([RoomEvent::Ended(EndReason::Refused(WireError::from(ErrorCode::RoomFull)))]);
     assert_eq!(arrival(&state), Arrival::Refused);
-    assert!(matches!(state.problem, Some(Problem::Refused(ErrorCode::RoomFull, _))));
+    assert!(matches!(state.problem(), Some(Problem::Refused(ErrorCode::RoomFull, _))));
     after(&mut state, [Input::Join]);
-    assert_eq!(state.problem, None, "the next try begins without the old error");
+    assert_eq!(state.problem(), None, "the next try begins without the old error");
 }
 
 #[test]
@@ -139,6 +139,14 @@ fn buttons_answer_at_once_and_the_room_has_the_last_word() {
     assert!(call(&state).microphone.on && !call(&state).camera.on && !call(&state).camera.wanted);
 }
 
+fn shown(state: &State) -> Option<Device> {
+    match state.problem() {
+        Some(Problem::Media(problem)) => Some(problem.device),
+        None => None,
+        problem => panic!("another problem: {problem:?}"),
+    }
+}
+
 #[test]
 fn buttons_do_nothing_outside_a_call() {
     let (mut state, _) = at_the_door(false, false);
@@ -147,23 +155,64 @@ fn buttons_do_nothing_outside_a_call() {
 }
 
 #[test]
-fn a_refused_camera_is_off_and_can_be_tried_again() {
+fn a_camera_that_is_away_is_still_wanted_and_can_be_tried_again() {
     let mut state = in_a_call([RoomEvent::MediaProblem(problem(Device::Camera))]);
-    assert!(!call(&state).camera.wanted && call(&state).microphone.wanted);
+    assert!(call(&state).camera.wanted && call(&state).microphone.wanted);
     after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: false })]);
-    assert!(state.problem.is_some(), "the microphone does not solve it");
+    assert_eq!(shown(&state), Some(Device::Camera));
     assert_eq!(after(&mut state, [Input::Retry]), [Effect::SetCamera(true)]);
-    assert!(call(&state).camera.wanted);
-    assert_eq!(state.problem, None);
+    assert_eq!(shown(&state), None, "until it fails again");
+    assert!(call(&state).camera.problem.is_some(), "it is still away");
+    after(&mut state, [Input::Room(RoomEvent::MediaProblem(problem(Device::Camera)))]);
+    assert_eq!(shown(&state), Some(Device::Camera));
 }
 
 #[test]
-fn a_problem_that_solved_itself_is_gone() {
+fn what_the_room_said_before_a_click_does_not_undo_it() {
+    let mut state = in_a_call([]);
+    let said_before = RoomEvent::LocalMedia { microphone: true, camera: true };
+    after(&mut state, [Input::ToggleMicrophone, Input::ToggleCamera, Input::Room(said_before)]);
+    assert!(!call(&state).microphone.wanted && !call(&state).camera.wanted);
+}
+
+#[test]
+fn one_who_is_muted_stays_so_when_trying_again() {
+    let mut state = in_a_call([]);
+    after(&mut state, [Input::ToggleMicrophone, Input::Room(RoomEvent::MediaProblem(problem(Device::Both)))]);
+    assert_eq!(after(&mut state, [Input::Retry]), [Effect::SetMicrophone(false), Effect::SetCamera(true)]);
+    after(&mut state, [Input::Room(RoomEvent::MediaRestored(Device::Microphone))]);
+    assert!(!call(&state).microphone.wanted);
+}
+
+#[test]
+fn a_camera_that_is_switched_off_while_it_is_away_is_no_problem() {
+    let mut state = in_a_call([RoomEvent::MediaProblem(problem(Device::Camera))]);
+    assert_eq!(after(&mut state, [Input::ToggleCamera]), [Effect::SetCamera(false)]);
+    assert_eq!(shown(&state), None);
+    assert!(!call(&state).camera.wanted);
+}
+
+#[test]
+fn what_is_back_is_not_complained_of_and_what_is_not_is() {
     let mut state = in_a_call([RoomEvent::MediaProblem(problem(Device::Both))]);
-    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: false })]);
-    assert!(state.problem.is_some());
-    after(&mut state, [Input::Room(RoomEvent::LocalMedia { microphone: true, camera: true })]);
-    assert_eq!(state.problem, None);
+    assert_eq!(shown(&state), Some(Device::Both));
+    after(&mut state, [Input::Room(RoomEvent::MediaRestored(Device::Microphone))]);
+    assert_eq!(shown(&state), Some(Device::Camera));
+    after(&mut state, [Input::Room(RoomEvent::MediaRestored(Device::Camera))]);
+    assert_eq!(shown(&state), None);
+}
+
+#[test]
+fn two_problems_are_shown_one_after_the_other() {
+    let busy = MediaProblem { kind: MediaProblemKind::Busy, ..problem(Device::Camera) };
+    let events = [RoomEvent::MediaProblem(problem(Device::Microphone)), RoomEvent::MediaProblem(busy)];
+    let mut state = in_a_call(events);
+    assert_eq!(shown(&state), Some(Device::Microphone));
+    after(&mut state, [Input::Dismiss]);
+    assert_eq!(shown(&state), Some(Device::Camera));
+    after(&mut state, [Input::Dismiss]);
+    assert_eq!(shown(&state), None);
+    assert!(call(&state).microphone.problem.is_some(), "seen is not solved");
 }
 
 #[test]

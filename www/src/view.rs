@@ -6,7 +6,7 @@ use madang::{
 
 use crate::{
     input::Copied,
-    state::{Arrival, Call, Other, Place, Problem, State},
+    state::{Arrival, Call, Other, Place, Problem, Sent, State},
     words::{Language, Word},
 };
 
@@ -48,12 +48,34 @@ pub(crate) struct CallView {
     pub(crate) alone: Option<[&'static str; 2]>,
     pub(crate) tiles: Vec<Tile>,
     pub(crate) hear: bool,
-    pub(crate) muted: bool,
-    pub(crate) mute_tip: &'static str,
-    pub(crate) camera_off: bool,
-    pub(crate) camera_tip: &'static str,
+    pub(crate) microphone: Button,
+    pub(crate) camera: Button,
+    /// Nobody hears the reader.
+    pub(crate) unheard: bool,
     /// What hides one's own picture.
     pub(crate) own_veil: Option<&'static str>,
+}
+
+/// The button of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Button {
+    /// The reader wants it off.
+    pub(crate) pressed: bool,
+    /// The reader wants it on, and it is away.
+    pub(crate) lost: bool,
+    pub(crate) tip: &'static str,
+}
+
+impl Button {
+    fn of(sent: &Sent, [on, lost, off]: [Word; 3], language: Language) -> Self {
+        let is_lost = sent.wanted && sent.problem.is_some();
+        let tip = match () {
+            () if is_lost => lost,
+            () if sent.wanted => on,
+            () => off,
+        };
+        Self { pressed: !sent.wanted, lost: is_lost, tip: language.say(tip) }
+    }
 }
 
 /// The place of another peer.
@@ -177,7 +199,7 @@ impl View {
             call_state,
             call_state_words,
             clock: since.map(|since| clock(now - since)),
-            error: state.problem.as_ref().map(|problem| ErrorView::of(problem, language)),
+            error: state.problem().map(|problem| ErrorView::of(&problem, language)),
             copy_words: language.say(match state.copied {
                 None => Word::CopyLink,
                 Some(Copied::Yes) => Word::Copied,
@@ -203,20 +225,20 @@ fn call_view(room: &RoomName, call: &Call, state: CallState, language: Language,
         CallState::Connecting => [Word::Connecting, Word::AloneWords],
         _ => [Word::AloneTitle, Word::AloneWords],
     });
-    let own_veil = match (call.camera.on, call.camera.wanted) {
-        (true, _) => None,
-        (false, true) => Some(Word::YourCameraStarting),
-        (false, false) => Some(Word::YourCameraOff),
+    let own_veil = match &call.camera {
+        Sent { on: true, .. } => None,
+        Sent { wanted: false, .. } => Some(Word::YourCameraOff),
+        Sent { problem: Some(_), .. } => Some(Word::YourCameraLost),
+        Sent { .. } => Some(Word::YourCameraStarting),
     };
     CallView {
         room: room.clone(),
         alone: alone.map(|words| words.map(|word| language.say(word))),
         tiles: call.others.iter().map(|other| tile(other, language, now)).collect(),
         hear: call.silent,
-        muted: !call.microphone.wanted,
-        mute_tip: language.say(if call.microphone.wanted { Word::MuteTip } else { Word::UnmuteTip }),
-        camera_off: !call.camera.wanted,
-        camera_tip: language.say(if call.camera.wanted { Word::CameraOffTip } else { Word::CameraOnTip }),
+        microphone: Button::of(&call.microphone, [Word::MuteTip, Word::MicrophoneLostTip, Word::UnmuteTip], language),
+        camera: Button::of(&call.camera, [Word::CameraOffTip, Word::CameraLostTip, Word::CameraOnTip], language),
+        unheard: !call.microphone.wanted || call.microphone.problem.is_some(),
         own_veil: own_veil.map(|word| language.say(word)),
     }
 }
@@ -303,7 +325,7 @@ impl ErrorView {
 }
 
 fn can_retry(problem: &MediaProblem) -> bool {
-    problem.kind != MediaProblemKind::InsecureOrigin
+    !matches!(problem.kind, MediaProblemKind::InsecureOrigin | MediaProblemKind::Interrupted)
 }
 
 fn media(problem: &MediaProblem, language: Language) -> ErrorView {
@@ -312,7 +334,8 @@ fn media(problem: &MediaProblem, language: Language) -> ErrorView {
         MediaProblemKind::Busy => ("busy", Word::Busy, Word::BusyStep),
         MediaProblemKind::NotFound => ("no-device", Word::NoDevice, Word::NoDeviceStep),
         MediaProblemKind::InsecureOrigin => ("insecure", Word::Insecure, Word::InsecureStep),
-        MediaProblemKind::Ended => ("no-device", Word::DeviceEnded, Word::DeviceEndedStep),
+        MediaProblemKind::Ended => ("device-lost", Word::DeviceEnded, Word::DeviceEndedStep),
+        MediaProblemKind::Interrupted => ("interrupted", Word::Interrupted, Word::InterruptedStep),
         _ => ("failed", Word::DeviceFailed, Word::DeviceFailedStep),
     };
     let device = match problem.device {

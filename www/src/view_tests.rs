@@ -119,7 +119,29 @@ fn ones_own_picture_says_why_it_is_not_there() {
     state.update(0.0, &Input::ToggleCamera);
     state.update(0.0, &Input::Room(media(false)));
     let view = english(&state);
-    assert_eq!((call_of(&view).own_veil, call_of(&view).camera_off), (Some("Your camera is off"), true));
+    assert_eq!((call_of(&view).own_veil, call_of(&view).camera.pressed), (Some("Your camera is off"), true));
+}
+
+#[test]
+fn what_is_away_is_marked_and_as_the_reader_wants_it() {
+    let lost = |device| {
+        RoomEvent::MediaProblem(MediaProblem { device, kind: MediaProblemKind::Ended, message: String::new() })
+    };
+    let mut state = in_a_call([RoomEvent::LocalMedia { microphone: true, camera: true }, lost(Device::Both)]);
+    state.update(0.0, &Input::Room(RoomEvent::LocalMedia { microphone: false, camera: false }));
+    let view = english(&state);
+    for (button, tip) in [
+        (call_of(&view).microphone, "Microphone not available (M)"),
+        (call_of(&view).camera, "Camera not available (V)"),
+    ] {
+        assert_eq!(button, Button { pressed: false, lost: true, tip });
+    }
+    assert_eq!((call_of(&view).own_veil, call_of(&view).unheard), (Some("No picture from your camera"), true));
+    state.update(0.0, &Input::ToggleMicrophone);
+    let muted = Button { pressed: true, lost: false, tip: "Unmute (M)" };
+    assert_eq!(call_of(&english(&state)).microphone, muted);
+    state.update(0.0, &Input::Room(RoomEvent::MediaRestored(Device::Microphone)));
+    assert_eq!(call_of(&english(&state)).microphone, muted, "it comes back muted");
 }
 
 #[test]
@@ -132,7 +154,8 @@ fn every_error_has_a_code_and_a_next_step() {
         (media(MediaProblemKind::Busy), "busy"),
         (media(MediaProblemKind::NotFound), "no-device"),
         (media(MediaProblemKind::InsecureOrigin), "insecure"),
-        (media(MediaProblemKind::Ended), "no-device"),
+        (media(MediaProblemKind::Ended), "device-lost"),
+        (media(MediaProblemKind::Interrupted), "interrupted"),
         (media(MediaProblemKind::Other), "failed"),
         (refused(ErrorCode::RoomFull), "room-full"),
         (refused(ErrorCode::Replaced), "replaced"),
@@ -160,6 +183,7 @@ fn trying_again_is_offered_where_it_can_help() {
     let media = |kind| Problem::Media(MediaProblem { device: Device::Camera, kind, message: String::new() });
     assert!(ErrorView::of(&media(MediaProblemKind::Denied), Language::English).retry);
     assert!(!ErrorView::of(&media(MediaProblemKind::InsecureOrigin), Language::English).retry);
+    assert!(!ErrorView::of(&media(MediaProblemKind::Interrupted), Language::English).retry, "it is in use");
 }
 
 #[test]

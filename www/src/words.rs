@@ -119,6 +119,7 @@ words! {
     LeftWords: "Stay here and they can come back with the same link.", "여기 있으면 같은 링크로 다시 들어올 수 있습니다.";
     YourPicture: "Your picture", "내 화면";
     YourCameraOff: "Your camera is off", "내 카메라 꺼짐";
+    YourCameraLost: "No picture from your camera", "내 카메라 화면 없음";
     YourCameraStarting: "Camera is starting…", "카메라 켜는 중…";
     TheirPicture: "The other's picture", "상대 화면";
     TheirCameraOff: "Their camera is off", "상대가 카메라를 껐어요";
@@ -145,6 +146,8 @@ words! {
     CameraOff: "Camera off", "카메라 끄기";
     CameraOffTip: "Camera off (V)", "카메라 끄기 (V)";
     CameraOnTip: "Camera on (V)", "카메라 켜기 (V)";
+    MicrophoneLostTip: "Microphone not available (M)", "마이크를 쓸 수 없음 (M)";
+    CameraLostTip: "Camera not available (V)", "카메라를 쓸 수 없음 (V)";
     Leave: "Leave", "나가기";
     TapToHear: "Tap to hear", "눌러서 소리 듣기";
     Dismiss: "Dismiss", "닫기";
@@ -157,19 +160,22 @@ words! {
     Microphone: "microphone", "마이크";
     CameraAndMicrophone: "camera and microphone", "카메라와 마이크";
     Denied: "The {} may not be used.", "{}를 쓸 수 없게 되어 있습니다.";
-    DeniedStep: "Allow it through the icon beside the address, then try again. The call goes on without.",
-        "주소창 옆 아이콘에서 허용한 다음 다시 해 보세요. 통화는 없이도 이어집니다.";
+    DeniedStep: "Allow it through the icon beside the address; if it does not start then, try again. The call goes on without.",
+        "주소창 옆 아이콘에서 허용하세요. 그래도 켜지지 않으면 다시 해 보세요. 통화는 없이도 이어집니다.";
     Busy: "Another program is using the {}.", "다른 프로그램이 {}를 쓰고 있습니다.";
-    BusyStep: "Close that program, then try again. The call goes on without.",
-        "그 프로그램을 닫은 다음 다시 해 보세요. 통화는 없이도 이어집니다.";
+    BusyStep: "Close that program; it starts when you come back to this page. The call goes on without.",
+        "그 프로그램을 닫고 이 페이지로 돌아오면 켜집니다. 통화는 없이도 이어집니다.";
     NoDevice: "No {} was found.", "{}를 찾지 못했습니다.";
-    NoDeviceStep: "Plug one in, then try again. The call goes on without.", "연결한 다음 다시 해 보세요. 통화는 없이도 이어집니다.";
+    NoDeviceStep: "Plug one in; it starts by itself. The call goes on without.", "연결하면 저절로 켜집니다. 통화는 없이도 이어집니다.";
     Insecure: "This address is not secure, so the browser gives no {}.", "안전한 주소가 아니어서 브라우저가 {}를 내주지 않습니다.";
     InsecureStep: "Open the room over https, or on this computer as localhost. You still see and hear the other.",
         "https 주소로 열거나, 이 컴퓨터라면 localhost로 여세요. 상대는 그대로 보이고 들립니다.";
     DeviceEnded: "The {} was unplugged or taken away.", "{}를 더는 쓸 수 없습니다. 뽑혔거나 권한이 바뀌었습니다.";
-    DeviceEndedStep: "Plug it in or allow it again, then try again. The call goes on without.",
-        "다시 꽂거나 허용한 다음 다시 해 보세요. 통화는 없이도 이어집니다.";
+    DeviceEndedStep: "Plug it in again, or another: it comes back by itself. The call goes on without.",
+        "다시 꽂거나 다른 것을 연결하면 저절로 돌아옵니다. 통화는 없이도 이어집니다.";
+    Interrupted: "Something else is using the {}, or it is switched off.", "다른 곳에서 {}를 쓰고 있거나 기기에서 꺼져 있습니다.";
+    InterruptedStep: "It comes back by itself, such as when a phone call ends. The call goes on without.",
+        "전화가 끝났을 때처럼, 쓸 수 있게 되면 저절로 돌아옵니다. 통화는 없이도 이어집니다.";
     DeviceFailed: "The {} did not start.", "{}를 켜지 못했습니다.";
     DeviceFailedStep: "Plug it in again or restart the browser, then try again. The call goes on without.",
         "다시 꽂거나 브라우저를 다시 켠 다음 해 보세요. 통화는 없이도 이어집니다.";

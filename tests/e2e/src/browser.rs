@@ -47,6 +47,7 @@ pub struct Setup {
     pub(crate) any_certificate: bool,
     pub(crate) routes: bool,
     pub(crate) uncancelled: bool,
+    pub(crate) refuses_autoplay: bool,
     pub(crate) place: Place,
 }
 
@@ -62,6 +63,7 @@ impl Setup {
             any_certificate: false,
             routes: false,
             uncancelled: false,
+            refuses_autoplay: false,
             place: Place::default(),
         }
     }
@@ -125,6 +127,13 @@ impl Setup {
         self
     }
 
+    /// Chromium only: plays no sound before a person has done something with the page.
+    #[must_use]
+    pub fn refuse_autoplay(mut self) -> Self {
+        self.refuses_autoplay = true;
+        self
+    }
+
     /// Keeps the connections of pages where they can be asked, for `Page::route`.
     #[must_use]
     pub fn routes(mut self) -> Self {
@@ -158,10 +167,13 @@ impl Setup {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--autoplay-policy=no-user-gesture-required",
         ]
         .map(str::to_owned)
         .to_vec();
+        args.push(match self.refuses_autoplay {
+            true => "--autoplay-policy=document-user-activation-required".to_owned(),
+            false => "--autoplay-policy=no-user-gesture-required".to_owned(),
+        });
         args.push(format!("--accept-lang={}", self.language));
         args.extend(match self.devices {
             Devices::Fake | Devices::Denied => Some("--use-fake-device-for-media-stream".to_owned()),

@@ -12,6 +12,7 @@ pub mod browser;
 mod command;
 mod console;
 pub mod counts;
+pub mod device;
 pub mod files;
 pub mod page;
 mod place;

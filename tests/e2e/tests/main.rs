@@ -1,5 +1,6 @@
 //! The scenarios, one file per subject. They run one after another.
 
+mod away;
 mod calls;
 mod churn;
 mod devices;
