@@ -13,10 +13,13 @@ mod command;
 mod console;
 pub mod counts;
 pub mod files;
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod page;
 mod place;
 pub mod process;
 pub mod programs;
+pub mod recording;
 pub mod route;
 pub mod server;
 mod stage;

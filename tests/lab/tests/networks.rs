@@ -3,11 +3,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use madang_lab::{Family, Filtering, Kind, Lab, Mapping, Namespace, Observation, Responder, Side, observe, possible};
+use anyhow::{Result, bail, ensure};
+use madang_lab::{
+    Family, Fault, Filtering, Kind, Lab, Mapping, Namespace, Observation, Ongoing, Responder, Side, observe, possible,
+};
 
 /// One test at a time, where networks can be made. What one test starts holds the sockets of all for a moment, between
 /// fork and exec, and an address that is bound again just then is in use.
@@ -150,6 +152,42 @@ fn trouble_comes_and_goes() -> Result<()> {
     }
     let observed = observe(&lab, Side::B)?;
     ensure!(observed == expected(Kind::Cone), "with a delay, a cone is {observed:?}");
+    Ok(())
+}
+
+#[test]
+fn a_fault_ends_with_its_owner() -> Result<()> {
+    let Some(_alone) = alone() else { return Ok(()) };
+    let lab = Arc::new(Lab::new()?);
+    let echo = Echo::new(&lab, Side::A)?;
+    for fault in
+        [Fault::LinkDown(Side::A), Fault::Cut(Side::A), Fault::NoUdp(Side::A), Fault::Loss(Side::A, 99), Fault::Away]
+    {
+        ensure!(echo.works()?, "before {fault:?}");
+        let ongoing = Ongoing::begin(&lab, fault)?;
+        // Away is another way that works, by another address.
+        ensure!(echo.works()? == (fault == Fault::Away), "{fault:?}");
+        let tcp = tcp_connects(&lab, Side::A, 80)?;
+        ensure!(tcp != matches!(fault, Fault::LinkDown(_) | Fault::Cut(_)), "TCP connects during {fault:?}: {tcp}");
+        drop(ongoing);
+        ensure!(echo.works()?, "after {fault:?}");
+    }
+    // One fault ends, the other goes on.
+    let (cut, no_udp) = (Ongoing::begin(&lab, Fault::Cut(Side::A))?, Ongoing::begin(&lab, Fault::NoUdp(Side::A))?);
+    cut.end()?;
+    ensure!(!echo.works()? && tcp_connects(&lab, Side::A, 80)?);
+    no_udp.end()?;
+    ensure!(echo.works()?);
+
+    let (far, jitter) = (Duration::from_millis(60), Duration::from_millis(50));
+    let ongoing = Ongoing::begin(&lab, Fault::Far(Side::A, far, jitter))?;
+    echo.round_trip()?;
+    let times: Vec<Duration> = (0..40).filter_map(|_| echo.round_trip().transpose()).collect::<Result<_>>()?;
+    let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else { bail!("nothing came back") };
+    ensure!(*least >= 2 * (far - jitter), "{least:?} is sooner than jitter may be");
+    ensure!(*most - *least > jitter, "from {least:?} to {most:?} is hardly any jitter");
+    drop(ongoing);
+    ensure!(echo.round_trip()? < Some(Duration::from_millis(20)));
     Ok(())
 }
 

@@ -7,8 +7,8 @@ use madang_e2e::until::{SOON, until};
 use madang_e2e::{Page, Setup, in_a_call, scenario};
 use madang_lab::{Family, Kind};
 
-use crate::networks::Networks;
 use crate::pair::Pair;
+use madang_e2e::lab::Networks;
 
 /// The shortest there is: a page renews them every 15 seconds.
 const LIFETIME: &str = "30";
