@@ -132,6 +132,10 @@ pub async fn evidence(pages: [&Page; 2], since: Moment) -> String {
             Err(error) => format!("{error:#}"),
         };
         let _ = writeln!(words, "  {}: {state}; {route}", page.name());
+        match page.async_script(include_str!("js/flows.js"), vec![]).await {
+            Ok(flows) => drop(writeln!(words, "    {}", flows.as_str().unwrap_or_default())),
+            Err(error) => drop(writeln!(words, "    {error:#}")),
+        }
         match page.recording(since).await {
             Ok(recording) => words.push_str(&recording.timeline(since)),
             Err(error) => drop(writeln!(words, "    {error:#}")),
