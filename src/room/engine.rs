@@ -131,7 +131,9 @@ impl Engine {
         *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
         let closing = engine.poster(|()| Work::Session(Input::Leave));
         let network_changed = engine.poster(|()| Work::Session(Input::NetworkChanged));
-        *engine.page.borrow_mut() = Some(PageListeners::new(move || closing(()), move || network_changed(())));
+        let woke = engine.poster(|()| Work::Session(Input::Woke));
+        *engine.page.borrow_mut() =
+            Some(PageListeners::new(move || closing(()), move || network_changed(()), move || woke(())));
         // The camera first: it takes longest.
         engine.post(Work::Media(MediaInput::Start));
         engine.post(Work::Session(Input::Start));

@@ -11,12 +11,7 @@ use crate::{
     session::{ConnectionCall, ConnectionState, Output, Time},
 };
 
-use super::{
-    Route,
-    flow::{Flow, SILENCE},
-    recovery::Recovery,
-    way::Way,
-};
+use super::{Route, flow::Flow, recovery::Recovery, way::Way};
 
 /// A connection and what it waits for.
 #[derive(Debug)]
@@ -77,9 +72,8 @@ impl Connection {
     pub(crate) fn seen(&mut self, now: Time, route: Route, received: u64, expected: bool) -> bool {
         if self.flow.read(now, received) {
             self.recovery.heard();
-        } else if let Some(came) = self.flow.came()
+        } else if let Some(came) = self.flow.stopped(now)
             && expected
-            && came + SILENCE <= now
             && !broken(Mutation::SilenceIgnored)
         {
             self.recovery.silent(now, came);
@@ -104,7 +98,8 @@ impl Connection {
     }
 
     /// The epoch is over.
-    pub(crate) fn suspend(&mut self) {
+    pub(crate) fn suspend(&mut self, now: Time) {
+        self.flow.alert(now);
         self.negotiation.suspend();
         self.remote_candidates.clear();
         self.local_candidates.clear();

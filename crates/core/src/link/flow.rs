@@ -3,7 +3,9 @@
 //!
 //! What `getStats()` says of the selected candidate pair (webrtc-stats section 8.19,
 //! `bytesReceived`: media and its reports, no connectivity checks) is read once a second. What never
-//! flowed cannot stop, so silence counts from the last time that more had come.
+//! flowed cannot stop, so silence counts from the last time that more had come. After a sign of
+//! trouble (another network, a lost socket) it is read more often for a while, and less silence is
+//! enough.
 
 use std::time::Duration;
 
@@ -13,8 +15,12 @@ use crate::session::Time;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often when nothing came between the last two times.
 const CLOSER: Duration = Duration::from_millis(500);
-/// So long after something came nothing is expected to have stopped: a busy machine pauses as long.
-pub(crate) const SILENCE: Duration = Duration::from_secs(2);
+/// So long after something came nothing is taken to have stopped: a busy machine pauses as long.
+const SILENCE: Duration = Duration::from_secs(2);
+/// For how long a sign of trouble counts, and how often it is read then, and what is silence.
+const ALERT: Duration = Duration::from_secs(4);
+const ALERT_INTERVAL: Duration = Duration::from_millis(250);
+const ALERT_SILENCE: Duration = Duration::from_millis(700);
 
 /// Knows when something came last, and when to look next.
 #[derive(Debug, Default)]
@@ -22,6 +28,7 @@ pub(crate) struct Flow {
     at: Option<Time>,
     received: Option<u64>,
     came: Option<Time>,
+    alert_until: Option<Time>,
 }
 
 impl Flow {
@@ -35,11 +42,21 @@ impl Flow {
         *self = Self::default();
     }
 
+    /// There is a sign of trouble.
+    pub(crate) fn alert(&mut self, now: Time) {
+        self.alert_until = Some(now + ALERT);
+        self.at = self.at.map(|at| at.min(now + ALERT_INTERVAL));
+    }
+
+    fn is_alert(&self, now: Time) -> bool {
+        self.alert_until.is_some_and(|until| now < until)
+    }
+
     /// Whether to look now.
     pub(crate) fn tick(&mut self, now: Time) -> bool {
         let due = self.at.is_some_and(|at| at <= now);
         if due {
-            self.at = Some(now + INTERVAL);
+            self.at = Some(now + if self.is_alert(now) { ALERT_INTERVAL } else { INTERVAL });
         }
         due
     }
@@ -61,9 +78,10 @@ impl Flow {
         more
     }
 
-    /// When something came last.
-    pub(crate) fn came(&self) -> Option<Time> {
-        self.came
+    /// When something came last, if that is so long ago that it has stopped.
+    pub(crate) fn stopped(&self, now: Time) -> Option<Time> {
+        let silence = if self.is_alert(now) { ALERT_SILENCE } else { SILENCE };
+        self.came.filter(|came| *came + silence <= now)
     }
 }
 
@@ -85,9 +103,25 @@ mod tests {
             }
         }
         assert_eq!(looked, [0, 1000, 2000, 3000, 3500, 4000, 4500]);
-        assert_eq!(flow.came(), Some(ms(2000)));
+        assert_eq!((flow.stopped(ms(3900)), flow.stopped(ms(4000))), (None, Some(ms(2000))));
         flow.lost();
         assert_eq!(flow.timeout(), None);
+    }
+
+    #[test]
+    fn after_a_sign_of_trouble_it_looks_more_often_for_a_while() {
+        let mut flow = Flow::default();
+        let ms = Duration::from_millis;
+        flow.connected(ms(0));
+        assert!(flow.tick(ms(0)) && flow.read(ms(0), 1));
+        flow.alert(ms(100));
+        assert!(flow.tick(ms(350)));
+        assert!(!flow.read(ms(350), 1));
+        assert_eq!((flow.stopped(ms(600)), flow.stopped(ms(700))), (None, Some(ms(0))));
+        assert!(flow.tick(ms(600)) && flow.read(ms(600), 2));
+        assert_eq!(flow.stopped(ms(5000)), Some(ms(600)));
+        assert!(flow.tick(ms(5000)));
+        assert_eq!(flow.timeout(), Some(ms(6000)));
     }
 
     #[test]
@@ -96,7 +130,7 @@ mod tests {
         flow.connected(Time::ZERO);
         assert!(!flow.read(Time::from_secs(1), 0));
         assert!(!flow.read(Time::from_secs(9), 0));
-        assert_eq!(flow.came(), None);
+        assert_eq!(flow.stopped(Time::from_secs(9)), None);
         assert!(flow.read(Time::from_secs(10), 500));
         assert!(flow.read(Time::from_secs(11), 40), "another pair");
     }

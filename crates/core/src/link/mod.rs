@@ -221,7 +221,7 @@ impl Link {
     pub(crate) fn suspend(&mut self, cx: &mut Context<'_>) {
         self.way = None;
         if let Some(connection) = &mut self.connection {
-            connection.suspend();
+            connection.suspend(cx.now);
         }
         if broken(Mutation::CloseOnSocketLoss) {
             self.close(cx);
@@ -361,7 +361,15 @@ impl Link {
     /// The browser's network changed.
     pub(crate) fn network_changed(&mut self, cx: &mut Context<'_>) {
         if let Some(connection) = self.connection.as_mut().filter(|connection| connection.negotiation.is_complete()) {
+            connection.flow.alert(cx.now);
             connection.recovery.network_changed(cx.now);
+        }
+    }
+
+    /// The page was away.
+    pub(crate) fn woke(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection {
+            connection.flow.alert(cx.now);
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 const FIRST_TRIAL: Duration = Duration::from_secs(5);
 /// So soon after the network changed, what is lost is lost to that.
 const CHANGE_SHOWS: Duration = Duration::from_secs(10);
+/// How long a restart is left alone, even though nothing has come since.
+const CHANCE: Duration = Duration::from_millis(1500);
 /// The least time between two restarts because the network changed.
 const SPACING: Duration = Duration::from_secs(5);
 /// Restarts in vain before the impolite peer replaces the connection.
@@ -108,7 +110,8 @@ impl Recovery {
         if self.state == ConnectionState::Connected && !self.silent && self.restarts > 0 {
             (self.silent, self.lost) = (true, true);
             self.blame(Cause::MediaStopped, came);
-            self.not_later_than(now);
+            // A restart that was made just now is given a chance.
+            self.not_later_than(self.restarted_at.map_or(now, |at| now.max(at + CHANCE)));
         }
     }
 

@@ -26,6 +26,8 @@ pub enum Input {
     },
     /// The browser's network changed (`online`, a changed `navigator.connection`).
     NetworkChanged,
+    /// The page is in front again, or awake: what was well before need not be any more.
+    Woke,
     /// The moment [`Session::timeout`](super::Session::timeout) named has come.
     Tick,
     /// Leave the room: close everything, say goodbye.

@@ -151,6 +151,10 @@ impl Session {
                 self.each_link(|link, cx| link.network_changed(cx));
                 self.prepare();
             }
+            Input::Woke => {
+                self.server.woke(self.now, &mut self.out);
+                self.each_link(|link, cx| link.woke(cx));
+            }
             Input::Tick => {}
         }
         self.tick();

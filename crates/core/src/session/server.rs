@@ -26,6 +26,8 @@ const RETURN_PATIENCE: Duration = Duration::from_secs(2);
 /// One in so many tries is a patient one, for networks on which it just takes long.
 const PATIENT_TRY: u32 = 4;
 const PATIENT: Duration = Duration::from_secs(10);
+/// Browsers tell of another network several times, and before it carries anything.
+const SETTLED: Duration = Duration::from_millis(150);
 /// How long a doubtful socket may take to answer, and how soon after that it is asked again while
 /// the doubt lasts.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
@@ -79,6 +81,8 @@ pub(crate) struct Server {
     prepared: Option<Join>,
     /// When to ask for fresh credentials, while in the room.
     renewal: Option<Time>,
+    /// Has been in the room.
+    returns: bool,
     /// Tries to connect since the last membership.
     tries: u32,
     /// There is a reason to doubt the socket.
@@ -98,6 +102,7 @@ impl Server {
             generation: None,
             prepared: None,
             renewal: None,
+            returns: false,
             tries: 0,
             doubt: false,
             probe: None,
@@ -137,10 +142,10 @@ impl Server {
     /// Starts to connect.
     pub(crate) fn connect(&mut self, now: Time, out: &mut VecDeque<Output>) {
         self.tries = self.tries.saturating_add(1);
-        let patience = match self.generation {
-            None => CONNECT_PATIENCE,
-            Some(_) if self.tries.is_multiple_of(PATIENT_TRY) => PATIENT,
-            Some(_) => RETURN_PATIENCE,
+        let patience = match self.returns {
+            false => CONNECT_PATIENCE,
+            true if self.tries.is_multiple_of(PATIENT_TRY) => PATIENT,
+            true => RETURN_PATIENCE,
         };
         self.state = State::Connecting { until: now + patience };
         let again = self.prepared.take().filter(|_| broken(Mutation::FailedJoinRepeated));
@@ -179,7 +184,7 @@ impl Server {
 
     /// The join was accepted.
     pub(crate) fn joined(&mut self, now: Time) {
-        self.tries = 0;
+        (self.returns, self.tries) = (true, 0);
         (self.probe, self.answer) = (None, None);
         self.state = State::Joined { since: now, again: None };
     }
@@ -228,9 +233,25 @@ impl Server {
         self.lost(now);
     }
 
-    /// The network is another one: whoever waits tries now, and whoever has a socket looks whether it
-    /// is still one.
+    /// The network is another one: whoever is trying tries anew when it has settled, and whoever has a
+    /// socket looks whether it is still one.
     pub(crate) fn network_changed(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        match self.state {
+            State::Waiting { .. } => {
+                self.backoff.reset();
+                self.state = State::Waiting { until: now + SETTLED };
+            }
+            State::Connecting { .. } if self.returns => {
+                out.push_back(Output::Disconnect);
+                self.state = State::Waiting { until: now + SETTLED };
+            }
+            State::Joined { .. } if self.answer.is_none() => self.probe = Some(now),
+            _ => {}
+        }
+    }
+
+    /// The page was away: whoever waits tries now, and whoever has a socket looks whether it is still one.
+    pub(crate) fn woke(&mut self, now: Time, out: &mut VecDeque<Output>) {
         match self.state {
             State::Waiting { .. } => {
                 self.backoff.reset();

@@ -489,3 +489,16 @@ fn a_restart_before_its_time_is_no_verdict() {
     assert!(told(&stage.wait(9 * S)).is_empty());
     assert_eq!(told(&stage.wait(2 * S)), [PeerState::Unreachable]);
 }
+
+#[test]
+fn who_wakes_up_looks_whether_all_is_still_well() {
+    let mut stage = flowing(true);
+    assert_eq!(stage.tell(Input::Woke), [Output::AskForIceServers]);
+    stage.socket(SocketInput::IceServers(IceServers::default()));
+    stage.now += 600 * S;
+    assert!(calls(&stage.receive(3)).is_empty(), "media came all the time");
+    stage.tell(Input::Woke);
+    stage.socket(SocketInput::IceServers(IceServers::default()));
+    stage.now += S;
+    assert!(calls(&stage.receive(3)).contains(&&ConnectionCall::RestartIce), "it does not any more");
+}
