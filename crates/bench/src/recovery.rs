@@ -108,6 +108,6 @@ fn label(what: &str) -> String {
 }
 
 /// What may not take longer is taken for never.
-const MADANG_PATIENCE: Duration = Duration::from_secs(30);
+const MADANG_PATIENCE: Duration = Duration::from_secs(15);
 /// The same for the tutorial's page.
 const TUTORIAL_PATIENCE: Duration = Duration::from_secs(20);

@@ -5,11 +5,11 @@ for (const connection of connections) {
   const parts = [connection.connectionState];
   for (const one of (await connection.getStats()).values()) {
     if (one.type === "inbound-rtp") {
-      const frames = one.kind === "video" ? `, ${one.framesDecoded} frames of ${one.framesReceived}, ${one.framesDropped} dropped, ${one.freezeCount} freezes, ${one.keyFramesDecoded} key, ${one.pliCount} PLI` : "";
-      parts.push(`${one.kind} in: ${one.packetsReceived} packets${frames}`);
+      const frames = one.kind === "video" ? `, ${one.framesDecoded} frames of ${one.framesReceived}, ${one.framesDropped} dropped, ${one.freezeCount} freezes, ${one.totalInterFrameDelay.toFixed(1)} s between frames, ${Math.round((1000 * one.jitterBufferDelay) / one.jitterBufferEmittedCount)} ms buffered, ${one.keyFramesDecoded} key, ${one.pliCount} PLI` : "";
+      parts.push(`${one.kind} in by ${one.ssrc}: ${one.packetsReceived} packets${frames}`);
     } else if (one.type === "outbound-rtp") {
       const frames = one.kind === "video" ? `, ${one.framesEncoded} frames, ${one.qualityLimitationReason}, ${one.pliCount} PLI` : "";
-      parts.push(`${one.kind} out: ${one.packetsSent} packets${frames}${one.active === false ? ", inactive" : ""}`);
+      parts.push(`${one.kind} out by ${one.ssrc}: ${one.packetsSent} packets${frames}${one.active === false ? ", inactive" : ""}`);
     } else if (one.type === "candidate-pair" && one.nominated) {
       parts.push(`pair: ${one.state}, may send ${Math.round((one.availableOutgoingBitrate ?? 0) / 1000)} kbit/s`);
     }

@@ -11,6 +11,18 @@
   };
   const say = (words) => keep(record.said, [Date.now(), words]);
 
+  // What a description says of its media: which way, and by what sources.
+  const media = (sdp) =>
+    sdp
+      .split("\r\nm=")
+      .slice(1)
+      .map((part) => {
+        const sources = new Set([...part.matchAll(/^a=ssrc:(\d+)/gm)].map(([, source]) => source));
+        const way = part.match(/^a=(sendrecv|sendonly|recvonly|inactive)/m)?.[1];
+        return `${part.split(" ")[0]} ${way} by ${[...sources].join(" ") || "sources not told"}`;
+      })
+      .join(", ");
+
   const connections = new Set();
   let made = 0;
   window.RTCPeerConnection = class extends RTCPeerConnection {
@@ -26,6 +38,14 @@
       this.addEventListener("icecandidate", ({ candidate }) => {
         if (candidate?.candidate) say(`#${number} has ${candidate.type} ${candidate.protocol} ${candidate.address}`);
       });
+      for (const side of ["Local", "Remote"]) {
+        const set = this[`set${side}Description`].bind(this);
+        this[`set${side}Description`] = async (description) => {
+          await set(description);
+          const { type, sdp } = this[`${side.toLowerCase()}Description`] ?? {};
+          say(`#${number} ${side.toLowerCase()} ${type ?? "rollback"}: ${media(sdp ?? "")}`);
+        };
+      }
       this.addEventListener("icecandidateerror", ({ url, errorCode, errorText }) => {
         say(`#${number} no candidate from ${url}: ${errorCode} ${errorText}`);
       });
