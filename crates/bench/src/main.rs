@@ -18,6 +18,9 @@ use clap::Parser;
 enum Measurement {
     /// Opening a page to the other's first frame, beside the tutorial's page, both on this server.
     Setup(setup::Options),
+    /// One call, and fault after fault by chance.
+    #[cfg(target_os = "linux")]
+    Chaos(recovery::chaos::Options),
     /// Networks and servers that fail in mid-call to media that is back, beside the tutorial's page.
     #[cfg(target_os = "linux")]
     Recovery(recovery::Options),
@@ -33,6 +36,8 @@ enum Measurement {
 async fn main() -> anyhow::Result<()> {
     match Measurement::parse() {
         Measurement::Setup(options) => setup::measure(&options).await,
+        #[cfg(target_os = "linux")]
+        Measurement::Chaos(options) => recovery::chaos::chaos(&options).await,
         #[cfg(target_os = "linux")]
         Measurement::Recovery(options) => recovery::measure(&options).await,
         Measurement::Relay(options) => relay::measure(&options).await,

@@ -18,6 +18,8 @@ pub(crate) enum Measurement {
     Relay,
     /// This relay's memory beside coturn's, while allocations come and go.
     Soak,
+    /// One call in networks that fail again and again by chance: how long it is away each time.
+    Chaos,
     /// From a fault of network or server to media that is back, beside the tutorial's page.
     Recovery,
     /// This server beside the tutorial's Node server: messages per CPU-second, latency, memory per socket.
@@ -37,7 +39,7 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
             Measurement::Relay | Measurement::Soak => {
                 apt::install(&kit.workspace, &["coturn"]).context("this needs coturn's turnserver in PATH")?
             }
-            Measurement::Recovery => {
+            Measurement::Recovery | Measurement::Chaos => {
                 if let Some(obstacle) = lab::obstacle(kit) {
                     bail!(obstacle);
                 }
@@ -55,6 +57,7 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
         Measurement::Relay => "relay",
         Measurement::Soak => "soak",
         Measurement::Recovery => "recovery",
+        Measurement::Chaos => "chaos",
         Measurement::Signaling => "signaling",
         Measurement::Setup => "setup",
     };

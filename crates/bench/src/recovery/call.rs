@@ -153,7 +153,11 @@ impl Stand {
 
     /// What pages and connections said during the call.
     pub(super) async fn evidence(&self) -> String {
-        evidence(self.pages(), self.begun.get()).await
+        self.evidence_since(self.begun.get()).await
+    }
+
+    pub(super) async fn evidence_since(&self, since: Moment) -> String {
+        evidence(self.pages(), since).await
     }
 
     /// Nothing is left of the call.

@@ -11,6 +11,16 @@
   };
   const say = (words) => keep(record.said, [Date.now(), words]);
 
+  // The memory of a page's program, to be asked how much it is.
+  for (const name of ["instantiate", "instantiateStreaming"]) {
+    const instantiate = WebAssembly[name].bind(WebAssembly);
+    WebAssembly[name] = async (...given) => {
+      const made = await instantiate(...given);
+      record.memory ??= (made.instance ?? made).exports?.memory;
+      return made;
+    };
+  }
+
   // What a description says of its media: which way, and by what sources.
   const media = (sdp) =>
     sdp
