@@ -1,6 +1,7 @@
 //! The networks are what they say they are. Where none can be made, every test says so and passes.
 #![cfg(target_os = "linux")]
 
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,12 +80,14 @@ fn every_kind_of_router_behaves_as_its_name_says() -> Result<()> {
 struct Echo {
     socket: UdpSocket,
     other: Responder,
+    /// How many packets it has sent: an answer that comes late is not taken for the next one's.
+    sent: Cell<u64>,
 }
 
 impl Echo {
     fn new(lab: &Lab, side: Side) -> Result<Self> {
         let other = Responder::start(lab.public(), SocketAddr::new(lab.address(1), 7))?;
-        Ok(Self { socket: Self::socket(lab.client(side))?, other })
+        Ok(Self { socket: Self::socket(lab.client(side))?, other, sent: Cell::default() })
     }
 
     fn socket(client: &Namespace) -> Result<UdpSocket> {
@@ -101,10 +104,17 @@ impl Echo {
             to => to,
         };
         // Without a route it fails at once.
-        if self.socket.send_to(b"echo", to).is_err() {
+        self.sent.set(self.sent.get() + 1);
+        let number = self.sent.get().to_be_bytes();
+        if self.socket.send_to(&number, to).is_err() {
             return Ok(None);
         }
-        Ok(self.socket.recv(&mut packet).ok().map(|_| sent.elapsed()))
+        while self.socket.recv(&mut packet).is_ok() {
+            if packet == number {
+                return Ok(Some(sent.elapsed()));
+            }
+        }
+        Ok(None)
     }
 
     fn works(&self) -> Result<bool> {
