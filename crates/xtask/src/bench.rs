@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::apt;
 use crate::browsers::name_chrome;
 use crate::kit::Kit;
+use crate::lab;
 use crate::process::{find, run};
 use crate::ui::Steps;
 
@@ -17,6 +18,10 @@ pub(crate) enum Measurement {
     Relay,
     /// This relay's memory beside coturn's, while allocations come and go.
     Soak,
+    /// One call in networks that fail again and again by chance: how long it is away each time.
+    Chaos,
+    /// From a fault of network or server to media that is back, beside the tutorial's page.
+    Recovery,
     /// This server beside the tutorial's Node server: messages per CPU-second, latency, memory per socket.
     Signaling,
     /// From opening a page to the other's first frame, beside the tutorial's page.
@@ -34,6 +39,12 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
             Measurement::Relay | Measurement::Soak => {
                 apt::install(&kit.workspace, &["coturn"]).context("this needs coturn's turnserver in PATH")?
             }
+            Measurement::Recovery | Measurement::Chaos => {
+                if let Some(obstacle) = lab::obstacle(kit) {
+                    bail!(obstacle);
+                }
+                name_chrome(&mut bench, &kit.chrome()?);
+            }
             Measurement::Signaling => drop(kit.npm()?),
             Measurement::Setup => {
                 kit.npm()?;
@@ -45,6 +56,8 @@ pub(crate) fn measure(kit: &Kit, measurement: Measurement, flags: &[String]) -> 
     let name = match measurement {
         Measurement::Relay => "relay",
         Measurement::Soak => "soak",
+        Measurement::Recovery => "recovery",
+        Measurement::Chaos => "chaos",
         Measurement::Signaling => "signaling",
         Measurement::Setup => "setup",
     };

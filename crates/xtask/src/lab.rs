@@ -29,7 +29,7 @@ pub(crate) fn run_stage(kit: &Kit, extra: &[String]) -> Result<Outcome> {
 
 /// Why no network can be made here. Programs that are missing are installed first, where that can be done.
 #[cfg(target_os = "linux")]
-fn obstacle(kit: &Kit) -> Option<String> {
+pub(crate) fn obstacle(kit: &Kit) -> Option<String> {
     madang_lab::obstacle().and_then(|first| {
         let installed = crate::apt::install(&kit.workspace, &["iproute2", "nftables", "conntrack"]);
         installed.map_or(Some(first), |()| madang_lab::obstacle())
@@ -37,7 +37,7 @@ fn obstacle(kit: &Kit) -> Option<String> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn obstacle(_: &Kit) -> Option<String> {
+pub(crate) fn obstacle(_: &Kit) -> Option<String> {
     Some("networks are made of Linux network namespaces".to_owned())
 }
 

@@ -46,6 +46,7 @@ pub struct Setup {
     pub(crate) network_log: bool,
     pub(crate) any_certificate: bool,
     pub(crate) routes: bool,
+    pub(crate) recorded: bool,
     pub(crate) uncancelled: bool,
     pub(crate) refuses_autoplay: bool,
     pub(crate) place: Place,
@@ -62,6 +63,7 @@ impl Setup {
             network_log: false,
             any_certificate: false,
             routes: false,
+            recorded: false,
             uncancelled: false,
             refuses_autoplay: false,
             place: Place::default(),
@@ -138,6 +140,13 @@ impl Setup {
     #[must_use]
     pub fn routes(mut self) -> Self {
         self.routes = true;
+        self
+    }
+
+    /// Chromium only: keeps when media came, for `Page::recording`.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.recorded = true;
         self
     }
 

@@ -14,10 +14,13 @@ mod console;
 pub mod counts;
 pub mod device;
 pub mod files;
+#[cfg(target_os = "linux")]
+pub mod lab;
 pub mod page;
 mod place;
 pub mod process;
 pub mod programs;
+pub mod recording;
 pub mod route;
 pub mod server;
 mod stage;

@@ -19,7 +19,7 @@ use crate::process::crash;
 use crate::route::{self, Route};
 use crate::server::Room;
 use crate::until::{SOON, until};
-use crate::{command, process};
+use crate::{command, process, recording};
 
 /// The other's picture on a Madang page.
 pub const REMOTE_VIDEO: &str = "[data-testid=remote-video]";
@@ -80,6 +80,9 @@ impl Page {
         }));
         if setup.routes {
             route::prepare(&page).await?;
+        }
+        if setup.recorded {
+            recording::prepare(&page).await?;
         }
         Ok(page)
     }

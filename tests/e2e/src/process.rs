@@ -113,10 +113,10 @@ impl Process {
         .await
     }
 
-    /// Asks it to end as Ctrl-C does, and waits until it has.
-    pub async fn interrupt(&mut self) -> Result<ExitStatus> {
-        kill_process(self.pid, Signal::INT)?;
-        until(&format!("{} to end after Ctrl-C", self.name), Duration::from_secs(10), async || {
+    /// Asks it to end, and waits until it has.
+    pub async fn ask_to_end(&mut self, signal: Signal) -> Result<ExitStatus> {
+        kill_process(self.pid, signal)?;
+        until(&format!("{} to end after {signal:?}", self.name), Duration::from_secs(10), async || {
             Ok(self.child.try_wait()?)
         })
         .await

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
 
 use crate::place::Place;
 use crate::process::Process;
@@ -67,7 +68,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts it again, on the same address, after [`Server::stop`].
+    /// Starts it again, on the same address and with the same flags, after it has ended.
     pub async fn launch(&self) -> Result<()> {
         let mut listen = self.0.listen.get();
         let mut process = Process::start_at(&self.0.place, "madang-server", &programs::server()?, |command| {
@@ -83,10 +84,24 @@ impl Server {
         Ok(())
     }
 
+    /// Kills it, as `kill -9` or a power cut does: nobody is told, nothing is put in order.
+    pub fn kill(&self) {
+        drop(self.0.process.take());
+    }
+
     /// Stops it as Ctrl-C does. It must end by itself and without an error.
     pub async fn stop(&self) -> Result<()> {
+        self.end(Signal::INT).await
+    }
+
+    /// Stops it as a supervisor does (SIGTERM): it drains, and must end by itself and without an error.
+    pub async fn terminate(&self) -> Result<()> {
+        self.end(Signal::TERM).await
+    }
+
+    async fn end(&self, signal: Signal) -> Result<()> {
         let Some(mut process) = self.0.process.take() else { return Ok(()) };
-        let status = process.interrupt().await?;
+        let status = process.ask_to_end(signal).await?;
         ensure!(status.success(), "the server ended with {status}: {}", process.output().since(0).join("\n"));
         Ok(())
     }

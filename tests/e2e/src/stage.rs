@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,6 @@ use tokio::sync::Mutex;
 
 use crate::browser::Setup;
 use crate::page::{Page, in_a_call};
-use crate::place::Place;
 use crate::programs;
 use crate::server::{Room, Server};
 
@@ -75,8 +73,13 @@ impl Stage {
     /// Starts a browser with one empty page for the person of this name.
     pub async fn page(&self, name: &str, setup: &Setup) -> Result<Page> {
         let page = Page::start(name, setup).await?;
-        self.pages.borrow_mut().push(page.clone());
+        self.keep_page(&page);
         Ok(page)
+    }
+
+    /// Looks at this page's console, too, when the scenario is over.
+    pub(crate) fn keep_page(&self, page: &Page) {
+        self.pages.borrow_mut().push(page.clone());
     }
 
     /// Starts a server on the loopback address with these flags.
@@ -86,17 +89,14 @@ impl Stage {
 
     /// Starts a server on an address of this machine.
     pub async fn server_on(&self, host: &str, flags: &[&str]) -> Result<Server> {
-        Ok(self.on_stage(Server::start_on(host, flags).await?))
+        let server = Server::start_on(host, flags).await?;
+        self.keep_server(&server);
+        Ok(server)
     }
 
-    /// Starts a server in a place, on an address and port of it, known by this name.
-    pub async fn server_at(&self, place: &Place, listen: SocketAddr, name: &str, flags: &[&str]) -> Result<Server> {
-        Ok(self.on_stage(Server::start_at(place, listen, Some(name), flags).await?))
-    }
-
-    fn on_stage(&self, server: Server) -> Server {
+    /// Keeps a server until the pages have gone.
+    pub(crate) fn keep_server(&self, server: &Server) {
         self.servers.borrow_mut().push(server.clone());
-        server
     }
 
     /// Ada and Ben, each in a browser set up so, in a call in which both see and hear the other.

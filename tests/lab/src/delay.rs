@@ -22,9 +22,26 @@ const FRAMES: usize = 10_000;
 /// A running cable. Its devices go when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Delay {
-    micros: Arc<AtomicU64>,
+    length: Arc<Length>,
     /// Tells the threads to end by being closed.
     _end: OwnedFd,
+}
+
+/// How long it is, in microseconds.
+#[derive(Debug, Default)]
+struct Length {
+    each_way: AtomicU64,
+    jitter: AtomicU64,
+}
+
+impl Length {
+    /// For the frame of this number. Multiplying by the golden ratio spreads numbers evenly, so the same
+    /// numbers give the same delays, and no source of chance is needed.
+    fn of(&self, frame: u64) -> Duration {
+        let (each_way, jitter) = (self.each_way.load(Ordering::Relaxed), self.jitter.load(Ordering::Relaxed));
+        let by_chance = (frame.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % (2 * jitter + 1);
+        Duration::from_micros((each_way + by_chance).saturating_sub(jitter))
+    }
 }
 
 impl Delay {
@@ -37,32 +54,35 @@ impl Delay {
     }
 
     /// Joins two ends.
-    pub(crate) fn start(one: Tap, other: Tap, each_way: Duration) -> Result<Self> {
+    pub(crate) fn start(one: Tap, other: Tap) -> Result<Self> {
         let (ended, end) = rustix::pipe::pipe()?;
         let (one, other, ended) = (Arc::new(one), Arc::new(other), Arc::new(ended));
-        let micros = Arc::new(AtomicU64::default());
+        let length = Arc::new(Length::default());
         for (from, to) in [(&one, &other), (&other, &one)] {
             let (sender, frames) = mpsc::sync_channel(FRAMES);
-            let (from, ended, micros) = (from.clone(), ended.clone(), micros.clone());
-            thread::spawn(move || take_in(&from, &ended, &micros, &sender));
+            let (from, ended, length) = (from.clone(), ended.clone(), length.clone());
+            thread::spawn(move || take_in(&from, &ended, &length, &sender));
             let to = to.clone();
             thread::spawn(move || put_out(&to, &frames));
         }
-        let delay = Self { micros, _end: end };
-        delay.set(each_way);
-        Ok(delay)
+        Ok(Self { length, _end: end })
     }
 
-    /// From now on each way takes this long. Frames keep their order.
-    pub(crate) fn set(&self, each_way: Duration) {
-        self.micros.store(u64::try_from(each_way.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    /// From now on each way takes this long, and up to `jitter` more or less. Frames keep their order.
+    pub(crate) fn set(&self, each_way: Duration, jitter: Duration) {
+        let store = |to: &AtomicU64, time: Duration| {
+            // More than an hour is nobody's distance, and sums of two stay numbers.
+            to.store(u64::from(u32::try_from(time.as_micros()).unwrap_or(u32::MAX)), Ordering::Relaxed);
+        };
+        store(&self.length.each_way, each_way);
+        store(&self.length.jitter, jitter);
     }
 }
 
 type Frame = (Instant, Vec<u8>);
 
-fn take_in(from: &Tap, ended: &OwnedFd, micros: &AtomicU64, sender: &mpsc::SyncSender<Frame>) {
-    let mut frame = [0; FRAME_BYTES];
+fn take_in(from: &Tap, ended: &OwnedFd, length: &Length, sender: &mpsc::SyncSender<Frame>) {
+    let (mut frame, mut number) = ([0; FRAME_BYTES], 0);
     loop {
         let mut either =
             [PollFd::new(from, PollFlags::IN), PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::empty())];
@@ -72,9 +92,9 @@ fn take_in(from: &Tap, ended: &OwnedFd, micros: &AtomicU64, sender: &mpsc::SyncS
             return;
         }
         match from.recv(&mut frame) {
-            Ok(length) => {
-                let due = Instant::now() + Duration::from_micros(micros.load(Ordering::Relaxed));
-                let _ = sender.try_send((due, frame[..length].to_vec()));
+            Ok(bytes) => {
+                number += 1;
+                let _ = sender.try_send((Instant::now() + length.of(number), frame[..bytes].to_vec()));
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             // Down for now, or gone with its namespace; the latter ends when the cable is dropped.
@@ -88,5 +108,22 @@ fn put_out(to: &Tap, frames: &mpsc::Receiver<Frame>) {
         thread::sleep(due.saturating_duration_since(Instant::now()));
         // A device that is down takes nothing, as a cable that is not plugged in.
         let _ = to.send(&frame);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_spread_over_all_that_it_may_be() {
+        let length = Length { each_way: 100_000.into(), jitter: 25_000.into() };
+        let micros: Vec<u128> = (0..1000).map(|frame| length.of(frame).as_micros()).collect();
+        assert!(micros.iter().all(|micros| (75_000..=125_000).contains(micros)));
+        for tenth in 0..10 {
+            let part = (75_000 + 5000 * tenth)..(80_000 + 5000 * tenth);
+            let count = micros.iter().filter(|micros| part.contains(*micros)).count();
+            assert!((50..150).contains(&count), "{count} of 1000 are in {part:?}");
+        }
     }
 }

@@ -149,7 +149,12 @@ impl Lab {
     /// Every packet between the router and the public network takes this much longer, each way. The
     /// first call makes the router's uplink anew, which ends what goes on through it.
     pub fn delay(&self, side: Side, each_way: Duration) -> Result<()> {
-        self.homes[side as usize].delay(self.family, &self.public, each_way)
+        self.delay_and_jitter(side, each_way, Duration::ZERO)
+    }
+
+    /// As [`Lab::delay`], and each packet takes up to `jitter` more or less. They keep their order.
+    pub fn delay_and_jitter(&self, side: Side, each_way: Duration, jitter: Duration) -> Result<()> {
+        self.homes[side as usize].delay(self.family, &self.public, each_way, jitter)
     }
 }
 
@@ -203,15 +208,17 @@ impl Uplink {
         ))
     }
 
-    fn delay(&self, family: Family, public: &Namespace, each_way: Duration) -> Result<()> {
+    fn delay(&self, family: Family, public: &Namespace, each_way: Duration, jitter: Duration) -> Result<()> {
         let mut delay = self.delay.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = &*delay {
-            running.set(each_way);
+            running.set(each_way, jitter);
             return Ok(());
         }
         self.router.namespace.ip("link del wan")?;
         let tap = |namespace: &Namespace, name: &str| namespace.within(|| Delay::tap(name))?;
-        *delay = Some(Delay::start(tap(&self.router.namespace, "wan")?, tap(public, &self.port)?, each_way)?);
+        let running = Delay::start(tap(&self.router.namespace, "wan")?, tap(public, &self.port)?)?;
+        running.set(each_way, jitter);
+        *delay = Some(running);
         self.connect(family, public)
     }
 }

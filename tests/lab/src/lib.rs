@@ -8,7 +8,8 @@
 //!
 //! A [`Lab`] has a place for servers in the middle, and two clients, each behind a [`Router`] of a
 //! [`Kind`] that can be changed while programs run. Networks get worse on demand: loss, silent
-//! cuts, links that go down, delay, another uplink. [`observe`] looks at a router from inside and
+//! cuts, links that go down, delay, another uplink; a [`Fault`] is one of these, [`Ongoing`] until it is
+//! dropped. [`observe`] looks at a router from inside and
 //! tells what it is, in the terms of RFC 4787, so a test of calls rests on tested networks.
 //!
 //! Programs run in a [`Namespace`] through `ip netns exec`. The test itself stays outside and needs
@@ -23,6 +24,7 @@
 mod ability;
 mod command;
 mod delay;
+mod fault;
 mod lab;
 mod names;
 mod namespace;
@@ -31,6 +33,7 @@ mod router;
 mod stun;
 
 pub use ability::{obstacle, possible};
+pub use fault::{Fault, Ongoing};
 pub use lab::{Family, Lab, Side};
 pub use namespace::Namespace;
 pub use nat::{Filtering, Mapping, Observation, observe};

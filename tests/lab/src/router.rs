@@ -83,9 +83,24 @@ impl Router {
         self.extra("cut", "drop")
     }
 
-    /// Ends loss and cut.
+    /// Lets packets through again after [`Router::cut`].
+    pub fn end_cut(&self) -> Result<()> {
+        self.no_more("cut")
+    }
+
+    /// Drops UDP, whatever kind of router it is, and remembers its mappings: in mid-call.
+    pub fn block_udp(&self) -> Result<()> {
+        self.extra("no_udp", "meta l4proto udp drop")
+    }
+
+    /// Lets UDP through again after [`Router::block_udp`].
+    pub fn let_udp_through(&self) -> Result<()> {
+        self.no_more("no_udp")
+    }
+
+    /// Ends loss, cut, and blocked UDP.
     pub fn heal(&self) -> Result<()> {
-        self.namespace.nft("table inet loss; delete table inet loss; table inet cut; delete table inet cut")
+        ["loss", "cut", "no_udp"].into_iter().try_for_each(|table| self.no_more(table))
     }
 
     fn extra(&self, table: &str, rule: &str) -> Result<()> {
@@ -93,6 +108,10 @@ impl Router {
             "table inet {table}; delete table inet {table}
             table inet {table} {{ chain forward {{ type filter hook forward priority -10; {rule}; }}; }}"
         ))
+    }
+
+    fn no_more(&self, table: &str) -> Result<()> {
+        self.namespace.nft(&format!("table inet {table}; delete table inet {table}"))
     }
 
     fn forget_udp(&self) -> Result<()> {

@@ -1,13 +1,16 @@
 //! The networks are what they say they are. Where none can be made, every test says so and passes.
 #![cfg(target_os = "linux")]
 
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use madang_lab::{Family, Filtering, Kind, Lab, Mapping, Namespace, Observation, Responder, Side, observe, possible};
+use anyhow::{Result, bail, ensure};
+use madang_lab::{
+    Family, Fault, Filtering, Kind, Lab, Mapping, Namespace, Observation, Ongoing, Responder, Side, observe, possible,
+};
 
 /// One test at a time, where networks can be made. What one test starts holds the sockets of all for a moment, between
 /// fork and exec, and an address that is bound again just then is in use.
@@ -77,12 +80,14 @@ fn every_kind_of_router_behaves_as_its_name_says() -> Result<()> {
 struct Echo {
     socket: UdpSocket,
     other: Responder,
+    /// How many packets it has sent: an answer that comes late is not taken for the next one's.
+    sent: Cell<u64>,
 }
 
 impl Echo {
     fn new(lab: &Lab, side: Side) -> Result<Self> {
         let other = Responder::start(lab.public(), SocketAddr::new(lab.address(1), 7))?;
-        Ok(Self { socket: Self::socket(lab.client(side))?, other })
+        Ok(Self { socket: Self::socket(lab.client(side))?, other, sent: Cell::default() })
     }
 
     fn socket(client: &Namespace) -> Result<UdpSocket> {
@@ -99,10 +104,17 @@ impl Echo {
             to => to,
         };
         // Without a route it fails at once.
-        if self.socket.send_to(b"echo", to).is_err() {
+        self.sent.set(self.sent.get() + 1);
+        let number = self.sent.get().to_be_bytes();
+        if self.socket.send_to(&number, to).is_err() {
             return Ok(None);
         }
-        Ok(self.socket.recv(&mut packet).ok().map(|_| sent.elapsed()))
+        while self.socket.recv(&mut packet).is_ok() {
+            if packet == number {
+                return Ok(Some(sent.elapsed()));
+            }
+        }
+        Ok(None)
     }
 
     fn works(&self) -> Result<bool> {
@@ -150,6 +162,42 @@ fn trouble_comes_and_goes() -> Result<()> {
     }
     let observed = observe(&lab, Side::B)?;
     ensure!(observed == expected(Kind::Cone), "with a delay, a cone is {observed:?}");
+    Ok(())
+}
+
+#[test]
+fn a_fault_ends_with_its_owner() -> Result<()> {
+    let Some(_alone) = alone() else { return Ok(()) };
+    let lab = Arc::new(Lab::new()?);
+    let echo = Echo::new(&lab, Side::A)?;
+    for fault in
+        [Fault::LinkDown(Side::A), Fault::Cut(Side::A), Fault::NoUdp(Side::A), Fault::Loss(Side::A, 99), Fault::Away]
+    {
+        ensure!(echo.works()?, "before {fault:?}");
+        let ongoing = Ongoing::begin(&lab, fault)?;
+        // Away is another way that works, by another address.
+        ensure!(echo.works()? == (fault == Fault::Away), "{fault:?}");
+        let tcp = tcp_connects(&lab, Side::A, 80)?;
+        ensure!(tcp != matches!(fault, Fault::LinkDown(_) | Fault::Cut(_)), "TCP connects during {fault:?}: {tcp}");
+        drop(ongoing);
+        ensure!(echo.works()?, "after {fault:?}");
+    }
+    // One fault ends, the other goes on.
+    let (cut, no_udp) = (Ongoing::begin(&lab, Fault::Cut(Side::A))?, Ongoing::begin(&lab, Fault::NoUdp(Side::A))?);
+    cut.end()?;
+    ensure!(!echo.works()? && tcp_connects(&lab, Side::A, 80)?);
+    no_udp.end()?;
+    ensure!(echo.works()?);
+
+    let (far, jitter) = (Duration::from_millis(60), Duration::from_millis(50));
+    let ongoing = Ongoing::begin(&lab, Fault::Far(Side::A, far, jitter))?;
+    echo.round_trip()?;
+    let times: Vec<Duration> = (0..40).filter_map(|_| echo.round_trip().transpose()).collect::<Result<_>>()?;
+    let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else { bail!("nothing came back") };
+    ensure!(*least >= 2 * (far - jitter), "{least:?} is sooner than jitter may be");
+    ensure!(*most - *least > jitter, "from {least:?} to {most:?} is hardly any jitter");
+    drop(ongoing);
+    ensure!(echo.round_trip()? < Some(Duration::from_millis(20)));
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use anyhow::{Context as _, Result};
 use madang_e2e::{Setup, counts, scenario};
 use madang_lab::{Family, Kind};
 
-use crate::networks::Networks;
 use crate::pair::Pair;
+use madang_e2e::lab::Networks;
 
 #[tokio::test]
 async fn without_ipv4_calls_are_direct_where_they_can_be_and_relayed_where_not() -> Result<()> {

@@ -1,12 +1,15 @@
 //! Calls through networks that get in the way (`cargo xtask test lab`).
 #![cfg(target_os = "linux")]
 
-mod authority;
+mod at_once;
 mod ipv6;
+mod links;
 mod matrix;
-mod networks;
 mod pair;
 mod renewal;
+mod roaming;
+mod server_gone;
 mod table;
 mod trouble;
 mod unreachable;
+mod watched;

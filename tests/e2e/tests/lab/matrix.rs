@@ -4,9 +4,9 @@ use anyhow::{Result, ensure};
 use madang_e2e::{Setup, Stage, counts, programs, scenario};
 use madang_lab::{Family, Kind};
 
-use crate::networks::Networks;
 use crate::pair::{Call, Pair};
 use crate::table::Table;
+use madang_e2e::lab::Networks;
 
 /// Calls between these pairs of networks. All are tried, whatever becomes of the others.
 async fn matrix(stage: &Stage, name: &str, browsers: [Setup; 2], pairs: &[(Kind, Kind)]) -> Result<()> {

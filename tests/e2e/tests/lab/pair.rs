@@ -8,7 +8,7 @@ use madang_e2e::until::{SOON, until};
 use madang_e2e::{Browser, Page, Route, Server, Setup, Stage, in_a_call};
 use madang_lab::{Kind, Lab, Side};
 
-use crate::networks::Networks;
+use madang_e2e::lab::Networks;
 
 fn has_udp(kind: Kind) -> bool {
     !matches!(kind, Kind::UdpBlocked | Kind::OnlyTcp443 | Kind::OnlyTls443)

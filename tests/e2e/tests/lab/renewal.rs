@@ -7,8 +7,8 @@ use madang_e2e::until::{SOON, until};
 use madang_e2e::{Page, Setup, in_a_call, scenario};
 use madang_lab::{Family, Kind};
 
-use crate::networks::Networks;
 use crate::pair::Pair;
+use madang_e2e::lab::Networks;
 
 /// The shortest there is: a page renews them every 15 seconds.
 const LIFETIME: &str = "30";
@@ -36,7 +36,7 @@ fn expiry(username: &str) -> Result<SystemTime> {
 }
 
 /// The ICE generation of the candidate that media goes by: `usernameFragment` changes with a restart.
-async fn generation(page: &Page) -> Result<String> {
+pub(crate) async fn generation(page: &Page) -> Result<String> {
     let body = format!(
         "{CONNECTION}
         const stats = [...(await connection.getStats()).values()];
@@ -48,7 +48,8 @@ async fn generation(page: &Page) -> Result<String> {
     Ok(generation.as_str().with_context(|| format!("{} has no selected pair", page.name()))?.to_owned())
 }
 
-async fn restart_ice(page: &Page) -> Result<()> {
+/// As a browser does whose network changed.
+pub(crate) async fn restart_ice(page: &Page) -> Result<()> {
     page.script(&format!("{CONNECTION} connection.restartIce()"), vec![]).await.map(drop)
 }
 

@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result};
 use madang_e2e::{Setup, counts, in_a_call, scenario};
 use madang_lab::{Family, Kind, Side};
 
-use crate::networks::Networks;
 use crate::pair::Pair;
+use madang_e2e::lab::Networks;
 
 #[tokio::test]
 async fn far_apart_and_with_losses_a_call_connects_and_goes_on() -> Result<()> {

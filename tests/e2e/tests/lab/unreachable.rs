@@ -4,8 +4,8 @@ use anyhow::{Result, ensure};
 use madang_e2e::{Setup, in_a_call, programs, scenario};
 use madang_lab::{Family, Kind};
 
-use crate::networks::Networks;
 use crate::pair::Pair;
+use madang_e2e::lab::Networks;
 
 /// A relay where none is: the public network has this host, and nothing listens there.
 const NOWHERE: [&str; 4] = ["--turn-url", "turn:[2001:db8::3]:3478?transport=udp", "--turn-secret", "not a secret"];

@@ -11,14 +11,14 @@ use tempfile::TempDir;
 
 /// The files of a certificate; they go when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Authority {
+pub struct Authority {
     folder: TempDir,
     authority: String,
 }
 
 impl Authority {
     /// Makes an authority, which signs a certificate for this name.
-    pub(crate) fn sign(name: &str) -> Result<Self> {
+    pub fn sign(name: &str) -> Result<Self> {
         let mut params = CertificateParams::new([])?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(rcgen::DnType::CommonName, "Madang's tests");
@@ -34,17 +34,17 @@ impl Authority {
     }
 
     /// The server's certificate, as a file.
-    pub(crate) fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
     }
 
     /// The key to it, as a file.
-    pub(crate) fn key(&self) -> PathBuf {
+    pub fn key(&self) -> PathBuf {
         self.folder.path().join("key.pem")
     }
 
     /// The authority's own certificate, DER in base64.
-    pub(crate) fn base64(&self) -> String {
+    pub fn base64(&self) -> String {
         self.authority.lines().filter(|line| !line.starts_with("-----")).collect()
     }
 }
