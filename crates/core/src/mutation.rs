@@ -21,6 +21,8 @@ pub enum Mutation {
     OfferWhenUnstable,
     /// An offer of the last epoch is not rolled back.
     NoRollback,
+    /// The impolite peer rolls its offers back as well.
+    AllRollBack,
     /// An offer of the last epoch is answered although it is late.
     LateAnswerSent,
     /// Candidates are not kept until their description is there.

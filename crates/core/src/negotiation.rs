@@ -4,8 +4,13 @@
 //! are run one after another instead of being chained in the browser, so that the signaling
 //! state (RFC 9429 section 3.2) is known whenever something is decided; and it survives gaps in
 //! the signaling: at the end of an epoch ([`Negotiation::suspend`]) what is pending becomes
-//! *stale*. A stale local offer is rolled back and a stale remote offer is answered to oneself
-//! only, so that in the next epoch ([`Negotiation::resume`]) both sides start from stable.
+//! *stale*. A stale remote offer is answered to oneself only; a stale local offer is rolled back by
+//! the polite peer, and made anew by the impolite one when the next epoch begins
+//! ([`Negotiation::resume`]).
+//!
+//! The impolite peer never rolls back, and it is the one that answered the first offer: when that
+//! side of a connection rolls an offer back, Chromium (156) decodes the pictures that come after
+//! it and shows none.
 //!
 //! What must always hold: within an epoch the impolite peer's offer is answered by the polite
 //! one, and whatever a rolled-back or ignored offer wanted is asked for again by the browser,
@@ -180,11 +185,16 @@ impl Negotiation {
     /// `offerCollision` of the example, for offers of this epoch.
     fn collides(&self) -> bool {
         match self.running {
-            Some((Task::MakeOffer, stale)) => !stale && !broken(Mutation::MakingOfferForgotten),
+            Some((Task::MakeOffer, stale)) => !(stale && self.polite) && !broken(Mutation::MakingOfferForgotten),
             Some((Task::TakeAnswer, _)) => broken(Mutation::AnswerPendingForgotten),
             Some(_) => false,
-            None => self.waits_for_answer(),
+            None => self.waits_for_answer() || self.makes_anew(),
         }
+    }
+
+    /// A stale local offer is not rolled back, but takes another one's place.
+    fn makes_anew(&self) -> bool {
+        self.signaling == Signaling::HaveLocalOffer { stale: true } && !self.polite && !broken(Mutation::AllRollBack)
     }
 
     fn yields(&self) -> bool {
@@ -197,6 +207,9 @@ impl Negotiation {
             return None;
         }
         match self.signaling {
+            Signaling::HaveLocalOffer { stale: true } if self.makes_anew() => {
+                self.live.then(|| self.start(Task::MakeOffer, false, Step::SetLocalDescription)).flatten()
+            }
             Signaling::HaveLocalOffer { stale: true } if !broken(Mutation::NoRollback) => {
                 self.start(Task::Rollback, true, Step::Rollback)
             }
@@ -409,8 +422,8 @@ mod tests {
     }
 
     #[test]
-    fn in_a_new_epoch_an_offer_does_not_collide_with_a_stale_one() {
-        let mut negotiation = offered(false);
+    fn in_a_new_epoch_an_offer_does_not_collide_with_a_stale_one_of_the_polite_peer() {
+        let mut negotiation = offered(true);
         negotiation.suspend();
         assert_eq!(negotiation.next(), Some(Step::Rollback));
         negotiation.resume();
@@ -418,6 +431,20 @@ mod tests {
         assert!(!negotiation.is_ignoring());
         negotiation.rolled_back();
         assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(offer())));
+    }
+
+    #[test]
+    fn the_impolite_peer_makes_a_stale_offer_anew_and_lets_the_other_give_way() {
+        let mut negotiation = offered(false);
+        negotiation.suspend();
+        assert_eq!(negotiation.next(), None, "not before the next epoch");
+        negotiation.resume();
+        negotiation.receive(offer());
+        assert!(negotiation.is_ignoring());
+        assert_eq!(negotiation.next(), Some(Step::SetLocalDescription));
+        assert_eq!(negotiation.local_description_set(offer()), Outcome::Send(offer()));
+        negotiation.receive(answer());
+        assert_eq!(negotiation.next(), Some(Step::SetRemoteDescription(answer())));
     }
 
     #[test]

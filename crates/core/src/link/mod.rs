@@ -470,7 +470,9 @@ impl Link {
         self.reach.gathering();
         let recovery = if self.is_tutorial() { Recovery::without_restart() } else { Recovery::new(self.polite) };
         cx.out.push_back(Output::Open { peer: self.id().clone(), connection: id, offerer });
-        let connection = Connection::new(self.id().clone(), id, self.polite, recovery);
+        // Whoever offers first gives way: see the negotiation.
+        let polite = if self.is_tutorial() { self.polite } else { offerer };
+        let connection = Connection::new(self.id().clone(), id, polite, recovery);
         self.connection.insert(connection)
     }
 

@@ -130,6 +130,9 @@ pub(crate) struct PeerConnection {
     pub(crate) sabotaged: bool,
 }
 
+/// Chromium does not refuse it, but shows no picture from then on.
+const FREEZES: &str = "a rollback by the side that answered first";
+
 impl PeerConnection {
     pub(crate) fn new(page: usize, peer: usize, id: ConnectionId, offerer: bool) -> Self {
         Self {
@@ -187,6 +190,7 @@ impl PeerConnection {
                 self.signaling = Signaling::HaveLocalOffer;
                 Effect::LocalDescription(sdp.write(DescriptionType::Offer))
             }
+            Some(Operation::Rollback) if !self.offerer => Effect::Refused(FREEZES),
             Some(Operation::Rollback) if self.signaling == Signaling::HaveLocalOffer => {
                 self.pending_local = None;
                 self.become_stable();
@@ -224,6 +228,7 @@ impl PeerConnection {
             DescriptionType::Offer if self.offerer && self.local.is_none() => {
                 return Effect::Refused("an offer that would double the transceivers");
             }
+            DescriptionType::Offer if !self.offerer && self.pending_local.is_some() => return Effect::Refused(FREEZES),
             DescriptionType::Offer => {
                 self.pending_local = None; // implicit rollback
                 self.pending_remote = Some(sdp);

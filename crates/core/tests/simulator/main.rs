@@ -77,7 +77,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 31] = [
+const RULES: [Mutation; 32] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -85,6 +85,7 @@ const RULES: [Mutation; 31] = [
     Mutation::NegotiationNeededIgnored,
     Mutation::OfferWhenUnstable,
     Mutation::NoRollback,
+    Mutation::AllRollBack,
     Mutation::LateAnswerSent,
     Mutation::CandidatesNotQueued,
     Mutation::CandidatesOvertake,
