@@ -36,7 +36,6 @@ async fn one_page_reloads_and_then_both_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-#[ignore = "9f7e954: 1 of 2 never: Chromium shows no more pictures of a receiver that rolled an offer back"]
 async fn both_restart_ice_at_once_and_media_goes_on() -> Result<()> {
     if !madang_lab::possible() {
         return Ok(());

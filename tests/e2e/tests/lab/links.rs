@@ -31,26 +31,22 @@ async fn outlives(name: &str, what: &str, fault: Fault, lasts: Duration, bound: 
 const SOON: Duration = Duration::from_secs(3);
 
 #[tokio::test]
-#[ignore = "9f7e954: never: Chromium shows no more pictures of a receiver that rolled an offer back"]
 async fn a_call_outlives_a_link_that_is_down_for_ten_seconds() -> Result<()> {
     let ten = Duration::from_secs(10);
     outlives("lab-link-down", "link down for 10 s", Fault::LinkDown(Side::A), ten, SOON).await
 }
 
 #[tokio::test]
-#[ignore = "9f7e954: never, most times: Chromium shows no more pictures of a receiver that rolled an offer back"]
 async fn a_call_outlives_a_silent_cut_of_four_seconds() -> Result<()> {
     outlives("lab-cut-4", "silent cut of 4 s", Fault::Cut(Side::A), Duration::from_secs(4), SOON).await
 }
 
 #[tokio::test]
-#[ignore = "9f7e954: never: Chromium shows no more pictures of a receiver that rolled an offer back"]
 async fn a_call_outlives_a_silent_cut_of_ten_seconds() -> Result<()> {
     outlives("lab-cut-10", "silent cut of 10 s", Fault::Cut(Side::A), Duration::from_secs(10), SOON).await
 }
 
 #[tokio::test]
-#[ignore = "9f7e954: 7.3 s, and 1 of 3 never: Chromium shows no more pictures of a receiver that rolled an offer back"]
 async fn a_call_goes_on_by_tcp_when_udp_is_blocked() -> Result<()> {
     if !madang_lab::possible() {
         return Ok(());
