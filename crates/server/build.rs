@@ -139,7 +139,8 @@ fn store(
 fn prune(out: &Path, table: &str) -> std::io::Result<()> {
     for entry in fs::read_dir(out)? {
         let entry = entry?;
-        if !table.contains(&*entry.file_name().to_string_lossy()) {
+        // The default folder is in here where the target folder has no tag, as when it was made by hand.
+        if entry.file_type()?.is_file() && !table.contains(&*entry.file_name().to_string_lossy()) {
             fs::remove_file(entry.path())?;
         }
     }

@@ -225,7 +225,7 @@ impl Media {
             }
         } else {
             let live = self.camera.live;
-            self.camera.forget();
+            self.camera.clear();
             if live {
                 self.outputs.push_back(MediaOutput::ReleaseCamera);
             }
@@ -240,8 +240,8 @@ impl Media {
         if self.camera.live {
             self.outputs.push_back(MediaOutput::ReleaseCamera);
         }
-        self.microphone.forget();
-        self.camera.forget();
+        self.microphone.clear();
+        self.camera.clear();
     }
 
     fn acquired(&mut self) {

@@ -114,7 +114,7 @@ impl Slot {
     }
 
     /// It is not to be had any more, and what was told of it is of no interest.
-    pub(super) fn forget(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self { tried_at_once: self.tried_at_once, ..Self::default() };
     }
 }
