@@ -185,7 +185,7 @@ impl Negotiation {
     /// `offerCollision` of the example, for offers of this epoch.
     fn collides(&self) -> bool {
         match self.running {
-            Some((Task::MakeOffer, stale)) => !(stale && self.polite) && !broken(Mutation::MakingOfferForgotten),
+            Some((Task::MakeOffer, stale)) => !((stale && self.polite) || broken(Mutation::MakingOfferForgotten)),
             Some((Task::TakeAnswer, _)) => broken(Mutation::AnswerPendingForgotten),
             Some(_) => false,
             None => self.waits_for_answer() || self.makes_anew(),
