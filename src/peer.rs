@@ -331,6 +331,15 @@ impl Connection {
                     }
                 });
             }
+            ConnectionCall::SendKeyFrame => {
+                for transceiver in self.line.rtc.transceivers(Kind::Video) {
+                    transceiver.send_key_frame(|result| {
+                        if let Err(error) = result {
+                            log::debug("madang: no key frame:", &error);
+                        }
+                    });
+                }
+            }
             ConnectionCall::RestartIce => {
                 if let Err(error) = self.line.rtc.restart_ice() {
                     log::warn("madang: this browser cannot restart ICE:", &error);

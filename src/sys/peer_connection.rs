@@ -1,11 +1,11 @@
 //! `RTCPeerConnection` (webrtc-pc section 4.4).
 //!
 //! Every method starts its browser call before it returns. web-sys lacks `setLocalDescription()`
-//! without an argument, `restartIce()` and `RTCRtpSender.setStreams()`: a short extern block
-//! adds them.
+//! without an argument, `restartIce()`, `RTCRtpSender.setStreams()` and the options of its
+//! `setParameters()`: a short extern block adds them.
 
 use gloo_events::EventListener;
-use js_sys::{Array, Promise, Reflect};
+use js_sys::{Array, JSON, Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
@@ -40,6 +40,10 @@ extern "C" {
     fn set_streams(this: &Sender, stream: &MediaStream) -> Result<(), JsValue>;
     #[wasm_bindgen(method, js_name = replaceTrack)]
     fn replace(this: &Sender, track: Option<&MediaStreamTrack>) -> Promise;
+    #[wasm_bindgen(method, js_name = getParameters)]
+    fn parameters(this: &Sender) -> JsValue;
+    #[wasm_bindgen(method, js_name = setParameters)]
+    fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
 }
 
 /// What a connection tells its owner.
@@ -210,6 +214,17 @@ impl Transceiver {
         done: impl FnOnce(Result<(), JsValue>) + 'static,
     ) {
         promise::settled(&self.sender().replace(track), |result| done(result.map(drop)));
+    }
+
+    /// Makes the encoder's next frame a key frame, where the browser can be told to.
+    pub(crate) fn send_key_frame(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
+        let sender = self.sender();
+        match JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#) {
+            Ok(options) => promise::settled(&sender.set_parameters_with(&sender.parameters(), &options), |result| {
+                done(result.map(drop));
+            }),
+            Err(error) => done(Err(error)),
+        }
     }
 
     fn sender(&self) -> Sender {

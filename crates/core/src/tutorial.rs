@@ -268,7 +268,10 @@ mod tests {
                     ConnectionInput::RemoteDescriptionSet
                 }
                 ConnectionCall::Rollback => ConnectionInput::RolledBack,
-                ConnectionCall::AddIceCandidate(_) | ConnectionCall::RestartIce | ConnectionCall::ReadStats => return,
+                ConnectionCall::AddIceCandidate(_)
+                | ConnectionCall::RestartIce
+                | ConnectionCall::ReadStats
+                | ConnectionCall::SendKeyFrame => return,
             };
             self.input(now, Input::Connection(peer, connection, done));
         }

@@ -53,10 +53,16 @@ impl Connection {
     }
 
     /// `connectionstatechange`.
-    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
+    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState, out: &mut VecDeque<Output>) {
+        let was_lost = self.recovery.lost().is_some();
         self.recovery.state_changed(now, state);
         match state {
-            ConnectionState::Connected => self.flow.connected(now),
+            ConnectionState::Connected => {
+                self.flow.connected(now);
+                if was_lost {
+                    self.call(ConnectionCall::SendKeyFrame, out);
+                }
+            }
             _ => self.flow.lost(),
         }
     }
@@ -69,9 +75,19 @@ impl Connection {
     }
 
     /// What was seen; `true` when the route is news. `expected`: the peer sends something.
-    pub(crate) fn seen(&mut self, now: Time, route: Route, received: u64, expected: bool) -> bool {
+    pub(crate) fn seen(
+        &mut self,
+        now: Time,
+        route: Route,
+        received: u64,
+        expected: bool,
+        out: &mut VecDeque<Output>,
+    ) -> bool {
         if self.flow.read(now, received) {
-            self.recovery.heard();
+            // What comes again in one direction goes again in the other, nearly always.
+            if self.recovery.heard() {
+                self.call(ConnectionCall::SendKeyFrame, out);
+            }
         } else if let Some(came) = self.flow.stopped(now)
             && expected
             && !broken(Mutation::SilenceIgnored)

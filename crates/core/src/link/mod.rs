@@ -339,13 +339,13 @@ impl Link {
                 true
             }
             ConnectionInput::StateChanged(state) => {
-                connection.state_changed(cx.now, state);
+                connection.state_changed(cx.now, state, cx.out);
                 state != ConnectionState::Closed
             }
             ConnectionInput::Stats { route, received } => {
                 // Where it is not told, as by the tutorial's page, nothing is expected.
                 let expected = self.media.is_some_and(|(microphone, camera)| microphone || camera);
-                if connection.seen(cx.now, route, received, expected) {
+                if connection.seen(cx.now, route, received, expected, cx.out) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });
                 }

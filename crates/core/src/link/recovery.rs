@@ -115,12 +115,14 @@ impl Recovery {
         }
     }
 
-    /// Something came.
-    pub(crate) fn heard(&mut self) {
-        if self.silent {
+    /// Something came; `true` if that ends a silence.
+    pub(crate) fn heard(&mut self) -> bool {
+        let ends = self.silent;
+        if ends {
             (self.silent, self.lost, self.cause) = (false, false, None);
             (self.at, self.tried_at, self.tries) = (None, None, 0);
         }
+        ends
     }
 
     /// Media can flow, or stopped so recently that it is not worth a word.
@@ -284,8 +286,8 @@ mod tests {
         assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
         recovery.negotiated(s(9));
         assert_eq!(recovery.timeout(true), Some(s(9) + FIRST_TRIAL), "it may be in vain");
-        recovery.heard();
-        assert!(recovery.is_flowing());
+        assert!(recovery.heard());
+        assert!(!recovery.heard() && recovery.is_flowing());
         assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));
     }
 

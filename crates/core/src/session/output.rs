@@ -76,4 +76,7 @@ pub enum ConnectionCall {
     /// `getStats()`: what the selected candidate pair says is
     /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
     ReadStats,
+    /// Ask the encoder for a key frame: the peer lost frames, and would else wait for seconds before it
+    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known, nothing.
+    SendKeyFrame,
 }

@@ -232,6 +232,15 @@ fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
             SessionEvent::Restored { cause: Cause::PathLost, after, .. }
         ] if *after == 3 * S
     ));
+    assert_eq!(calls(&out), [&ConnectionCall::SendKeyFrame], "the peer missed frames as well");
+}
+
+#[test]
+fn a_path_that_is_back_begins_with_a_key_frame_and_the_first_one_does_anyway() {
+    let mut stage = Stage::connected(true);
+    assert!(calls(&stage.state(2, ConnectionState::Connected)).is_empty());
+    stage.state(2, ConnectionState::Disconnected);
+    assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::SendKeyFrame]);
 }
 
 #[test]
@@ -327,10 +336,10 @@ fn the_route_is_told_when_it_is_another_one() {
     assert!(!told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(told(&stage.browser(2, by(Route::Direct))));
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 13);
+    assert_eq!(stage.looked, 25);
     stage.state(2, ConnectionState::Failed);
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 13, "there is none");
+    assert_eq!(stage.looked, 25, "there is none");
 }
 
 /// A connection by which something has come, from a peer that sends its camera or nothing.

@@ -59,7 +59,7 @@ impl World {
     }
 
     pub(super) fn call(&mut self, pc: Pc, call: ConnectionCall) {
-        if call != ConnectionCall::ReadStats {
+        if !matches!(call, ConnectionCall::ReadStats | ConnectionCall::SendKeyFrame) {
             self.last_activity = self.now;
         }
         let operation = match call {
@@ -71,6 +71,7 @@ impl World {
                 let delay = self.random.range(1, 50);
                 return self.at(self.now + delay, Event::Stats(pc));
             }
+            ConnectionCall::SendKeyFrame => return,
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);
