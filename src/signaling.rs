@@ -13,18 +13,21 @@ use madang_core::{
     tutorial::{Heard, Say, Tutorial},
 };
 use madang_protocol::{
-    DescriptionType, Generation, IceServers, Join, LEAVE_PATH, Reply, RoomName, Secret, message::event, tutorial,
+    DescriptionType, Generation, HEALTH_PATH, IceServers, Join, LEAVE_PATH, Reply, RoomName, Secret, message::event,
+    tutorial,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
-use crate::sys::{clock, log, page, socket::Socket, value};
+use crate::sys::{clock, log, page, request, socket::Socket, value};
 
 type Report = Rc<dyn Fn(SocketInput)>;
 
 /// The socket of one room.
 pub(crate) struct Signaling {
     socket: Socket,
+    /// The server's origin.
+    server: String,
     report: Report,
     dialect: Dialect,
 }
@@ -32,8 +35,6 @@ pub(crate) struct Signaling {
 /// What is spoken on the socket.
 enum Dialect {
     Native {
-        /// Its origin.
-        server: String,
         /// Counts the `join`s, so that a late answer to an earlier one is not taken for the latest's.
         joins: Rc<Cell<u32>>,
         /// Of the join that goes along with the connection. No two joins have the same.
@@ -60,12 +61,14 @@ impl Signaling {
         receive(&mut socket, event::PEER_LEFT, &report, SocketInput::PeerLeft);
         receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
         receive(&mut socket, event::ERROR, &report, SocketInput::Error);
-        Self { socket, report, dialect: Dialect::Native { server, joins: Rc::default(), carried: Cell::default() } }
+        let dialect = Dialect::Native { joins: Rc::default(), carried: Cell::default() };
+        Self { socket, server, report, dialect }
     }
 
     /// Speaks the tutorial's dialect on this socket and reports to `report`.
     pub(crate) fn tutorial(
         mut socket: Socket,
+        server: String,
         machine: Tutorial,
         room: RoomName,
         report: impl Fn(SocketInput) + 'static,
@@ -85,7 +88,7 @@ impl Signaling {
         receive(&mut socket, tutorial::OFFER, &hear, Heard::Description);
         receive(&mut socket, tutorial::ANSWER, &hear, Heard::Description);
         receive(&mut socket, tutorial::ICE_CANDIDATE, &hear, Heard::Candidate);
-        Self { socket, report, dialect: Dialect::Tutorial { machine, room } }
+        Self { socket, server, report, dialect: Dialect::Tutorial { machine, room } }
     }
 
     /// Connects, and joins with it; says at once that it is, if the page has done that already.
@@ -111,6 +114,15 @@ impl Signaling {
         self.socket.disconnect();
     }
 
+    /// Reports when the server answers a request.
+    pub(crate) fn knock(&self) {
+        let report = self.report.clone();
+        let knocked = request::knock(&format!("{}{HEALTH_PATH}", self.server), move || report(SocketInput::Reachable));
+        if let Err(error) = knocked {
+            log::debug("madang: this browser makes no requests:", &error);
+        }
+    }
+
     /// Says to the server what the session wants said: a join, a signal or goodbye.
     pub(crate) fn say(&self, output: &Output) {
         match (&self.dialect, output) {
@@ -127,9 +139,9 @@ impl Signaling {
             }
             (Dialect::Native { .. }, Output::Signal(signal)) => self.emit(event::SIGNAL, signal, None),
             (Dialect::Native { .. }, Output::Leave) => self.socket.emit(event::LEAVE, &[]),
-            (Dialect::Native { server, .. }, Output::SayGoodbye(goodbye)) => {
+            (Dialect::Native { .. }, Output::SayGoodbye(goodbye)) => {
                 if let Some(goodbye) = encode(goodbye) {
-                    page::send_beacon(&format!("{server}{LEAVE_PATH}"), &goodbye);
+                    page::send_beacon(&format!("{}{LEAVE_PATH}", self.server), &goodbye);
                 }
             }
             (Dialect::Tutorial { machine, room }, _) => {

@@ -14,6 +14,7 @@ pub(crate) mod page;
 pub(crate) mod peer_connection;
 pub(crate) mod promise;
 pub(crate) mod random;
+pub(crate) mod request;
 pub(crate) mod socket;
 pub(crate) mod stats;
 pub(crate) mod storage;

@@ -127,7 +127,7 @@ impl Engine {
         });
         let input = engine.poster(|input| Work::Session(Input::Socket(input)));
         let signaling = match tutorial {
-            Some((machine, room)) => Signaling::tutorial(socket, machine, room, input),
+            Some((machine, room)) => Signaling::tutorial(socket, server, machine, room, input),
             None => Signaling::native(socket, server, input),
         };
         *engine.signaling.borrow_mut() = Some(Rc::new(signaling));
@@ -314,6 +314,7 @@ impl Engine {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
+            Output::Knock => self.signaling(Signaling::knock),
             Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave | Output::SayGoodbye(_) => {
                 self.signaling(|signaling| signaling.say(&output))
             }

@@ -26,8 +26,8 @@ pub use body::{Body, Candidate, ConnectionId, Description, DescriptionType};
 pub use error::{ErrorCode, WireError};
 pub use ids::{DisplayName, InvalidId, PeerId, RoomName, Secret, Token};
 pub use message::{
-    ConnectAuth, Dialect, Epoch, Generation, Goodbye, IceServer, IceServers, Join, JoinReply, Joined, LEAVE_PATH,
-    LeaveReason, Left, Limits, Peer, Reply, SignalFrom, SignalTo,
+    ConnectAuth, Dialect, Epoch, Generation, Goodbye, HEALTH_PATH, IceServer, IceServers, Join, JoinReply, Joined,
+    LEAVE_PATH, LeaveReason, Left, Limits, Peer, Reply, SignalFrom, SignalTo,
 };
 
 /// The protocol's version, sent as `v` in [`Join`].

@@ -104,6 +104,9 @@ pub struct Goodbye {
 /// Where a [`Goodbye`] goes, as JSON whatever its content type: `navigator.sendBeacon()` sends text.
 pub const LEAVE_PATH: &str = "/leave";
 
+/// Answers `GET` and `HEAD` while the server is up.
+pub const HEALTH_PATH: &str = "/healthz";
+
 /// An answer to an event: `{ok: …}` or `{error: {code, message}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

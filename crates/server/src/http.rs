@@ -17,7 +17,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use madang_protocol::LEAVE_PATH;
+use madang_protocol::{HEALTH_PATH, LEAVE_PATH};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::{
@@ -64,7 +64,7 @@ pub(crate) fn router(config: &Config, socket_io: MethodRouter, leave: MethodRout
     Router::new()
         .route("/", get(page))
         .route("/r/{room}", get(page))
-        .route("/healthz", healthz())
+        .route(HEALTH_PATH, healthz())
         .route(LEAVE_PATH, leave.with_state(()))
         .route("/socket.io/", socket_io.clone().with_state(()))
         .route("/socket.io", socket_io.with_state(()))
@@ -84,7 +84,7 @@ pub(crate) fn metrics_router<S: Clone + Send + Sync + 'static>(told: Told) -> Ro
 
 /// What a server with TLS answers without it: where to go, and that it is well.
 pub(crate) fn insecure_router() -> Router {
-    Router::new().route("/healthz", healthz()).fallback(secure)
+    Router::new().route(HEALTH_PATH, healthz()).fallback(secure)
 }
 
 fn healthz<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {

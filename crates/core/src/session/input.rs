@@ -43,6 +43,8 @@ pub enum SocketInput {
     Disconnected,
     /// An attempt to connect failed.
     ConnectFailed,
+    /// The server answered an [`Output::Knock`](super::Output::Knock). If it does not, nothing.
+    Reachable,
     /// The answer to the latest [`Output::Join`](super::Output::Join).
     JoinReply(JoinReply),
     /// The answer to [`Output::AskForIceServers`](super::Output::AskForIceServers).

@@ -210,6 +210,7 @@ impl Session {
                 self.server.join(self.now, &mut self.out);
             }
             SocketInput::Disconnected | SocketInput::ConnectFailed => self.socket_lost(),
+            SocketInput::Reachable => self.server.reachable(self.now, &mut self.out),
             SocketInput::JoinReply(reply) => self.join_reply(reply),
             SocketInput::Error(error) if error.code == ErrorCode::Replaced => self.end(EndReason::Refused(error)),
             SocketInput::Error(_) => {} // if it matters, the server disconnects

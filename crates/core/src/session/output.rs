@@ -12,6 +12,9 @@ pub enum Output {
     Connect(Join),
     /// Disconnect the socket for good, or before the next [`Output::Connect`].
     Disconnect,
+    /// Ask for [`HEALTH_PATH`](madang_protocol::HEALTH_PATH), beside earlier knocks that are not answered
+    /// yet. Any answer is [`SocketInput::Reachable`](super::SocketInput::Reachable).
+    Knock,
     /// Emit `join`, unless this one went along with the connection, and answer with
     /// [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
     Join(Join),

@@ -6,6 +6,11 @@
 //! A socket whose network is gone looks well for most of a minute. So when there is a reason to
 //! doubt it (media of a peer stopped, the network changed) the server is asked something, and a
 //! socket without an answer is given up.
+//!
+//! Where a try to come back failed, small requests are sent ahead: a knock. The first one that is
+//! answered makes the next try. Knocks may be many and run side by side, so one is always fresh
+//! when the network returns; tries may not. A try that began before is repeated by TCP less and
+//! less often, and a browser whose WebSockets failed a dozen times delays the next ones by seconds.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -20,12 +25,14 @@ use super::{Config, Output, Time};
 
 /// How long connecting may take at first: the join timeout is shorter.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
-/// How long it may take to come back. A try that is under way when the network returns is repeated
-/// by TCP after one, two and four seconds only, so that another one is sooner there.
+/// How long it may take to come back, when it is not known whether the server can be reached.
 const RETURN_PATIENCE: Duration = Duration::from_secs(2);
-/// One in so many tries is a patient one, for networks on which it just takes long.
-const PATIENT_TRY: u32 = 4;
+/// The same when it can, or when the try is one of the few that are made without an answer.
 const PATIENT: Duration = Duration::from_secs(10);
+/// A try that has not succeeded for so long has probably begun too early.
+const STALE: Duration = Duration::from_secs(1);
+/// How long nothing but knocks is tried: a page may be allowed sockets and not requests.
+const ONLY_KNOCKING: Duration = Duration::from_secs(25);
 /// Browsers tell of another network several times, and before it carries anything.
 const SETTLED: Duration = Duration::from_millis(150);
 /// How long a doubtful socket may take to answer, and how soon after that it is asked again while
@@ -50,7 +57,7 @@ enum State {
     /// Between two tries.
     Waiting { until: Time },
     /// The socket is connecting.
-    Connecting { until: Time },
+    Connecting { since: Time, until: Time },
     /// `join` was sent.
     Joining { until: Time },
     /// In the room. `again`: when to join once more.
@@ -83,8 +90,8 @@ pub(crate) struct Server {
     renewal: Option<Time>,
     /// Has been in the room.
     returns: bool,
-    /// Tries to connect since the last membership.
-    tries: u32,
+    /// When to knock, while away.
+    knock: Option<Time>,
     /// There is a reason to doubt the socket.
     doubt: bool,
     /// When the doubtful socket is asked, and until when an answer may come.
@@ -103,7 +110,7 @@ impl Server {
             prepared: None,
             renewal: None,
             returns: false,
-            tries: 0,
+            knock: None,
             doubt: false,
             probe: None,
             answer: None,
@@ -141,21 +148,42 @@ impl Server {
 
     /// Starts to connect.
     pub(crate) fn connect(&mut self, now: Time, out: &mut VecDeque<Output>) {
-        self.tries = self.tries.saturating_add(1);
-        let patience = match self.returns {
-            false => CONNECT_PATIENCE,
-            true if self.tries.is_multiple_of(PATIENT_TRY) => PATIENT,
-            true => RETURN_PATIENCE,
+        let patience = match (self.returns, self.knock) {
+            (false, _) => CONNECT_PATIENCE,
+            (true, None) => RETURN_PATIENCE,
+            (true, Some(_)) => PATIENT,
         };
-        self.state = State::Connecting { until: now + patience };
+        if self.returns {
+            self.knock.get_or_insert(now + STALE);
+        }
+        self.connect_within(patience, now, out);
+    }
+
+    fn connect_within(&mut self, patience: Duration, now: Time, out: &mut VecDeque<Output>) {
+        self.state = State::Connecting { since: now, until: now + patience };
         let again = self.prepared.take().filter(|_| broken(Mutation::FailedJoinRepeated));
         let join = again.unwrap_or_else(|| self.next_join());
         self.prepared = Some(join.clone());
         out.push_back(Output::Connect(join));
     }
 
+    /// A knock was answered.
+    pub(crate) fn reachable(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        let stale = matches!(self.state, State::Connecting { since, .. } if since + STALE <= now);
+        if self.knock.is_none() || !(stale || matches!(self.state, State::Waiting { .. })) {
+            return;
+        }
+        if stale {
+            out.push_back(Output::Disconnect);
+        }
+        // This try has its time: no later answer ends it.
+        self.knock = None;
+        self.connect_within(PATIENT, now, out);
+    }
+
     /// Sends `join`.
     pub(crate) fn join(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        self.knock = None;
         let join = self.prepared.take().unwrap_or_else(|| self.next_join());
         self.state = State::Joining { until: now + JOIN_PATIENCE };
         out.push_back(Output::Join(join));
@@ -184,7 +212,7 @@ impl Server {
 
     /// The join was accepted.
     pub(crate) fn joined(&mut self, now: Time) {
-        (self.returns, self.tries) = (true, 0);
+        self.returns = true;
         (self.probe, self.answer) = (None, None);
         self.state = State::Joined { since: now, again: None };
     }
@@ -224,7 +252,14 @@ impl Server {
             self.backoff.reset();
         }
         (self.probe, self.answer) = (None, None);
-        self.state = State::Waiting { until: now + self.backoff.next_delay() };
+        let soon = now + self.backoff.next_delay();
+        let until = if self.returns && matches!(self.state, State::Connecting { .. }) {
+            self.knock = Some(soon);
+            now + ONLY_KNOCKING
+        } else {
+            soon
+        };
+        self.state = State::Waiting { until };
     }
 
     /// Gives the socket up and schedules the next try.
@@ -237,23 +272,27 @@ impl Server {
     /// socket looks whether it is still one.
     pub(crate) fn network_changed(&mut self, now: Time, out: &mut VecDeque<Output>) {
         match self.state {
-            State::Waiting { .. } => {
-                self.backoff.reset();
-                self.state = State::Waiting { until: now + SETTLED };
-            }
+            State::Waiting { .. } => self.settle(now),
             State::Connecting { .. } if self.returns => {
                 out.push_back(Output::Disconnect);
-                self.state = State::Waiting { until: now + SETTLED };
+                self.settle(now);
             }
             State::Joined { .. } if self.answer.is_none() => self.probe = Some(now),
             _ => {}
         }
     }
 
+    fn settle(&mut self, now: Time) {
+        self.knock = None;
+        self.backoff.reset();
+        self.state = State::Waiting { until: now + SETTLED };
+    }
+
     /// The page was away: whoever waits tries now, and whoever has a socket looks whether it is still one.
     pub(crate) fn woke(&mut self, now: Time, out: &mut VecDeque<Output>) {
         match self.state {
             State::Waiting { .. } => {
+                self.knock = None;
                 self.backoff.reset();
                 self.connect(now, out);
             }
@@ -264,12 +303,16 @@ impl Server {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Time, out: &mut VecDeque<Output>) -> Due {
+        if self.knock.is_some_and(|at| at <= now) {
+            self.knock = Some(now + self.backoff.next_delay());
+            out.push_back(Output::Knock);
+        }
         match self.state {
             State::Waiting { until } if until <= now => {
                 self.connect(now, out);
                 Due::Nothing
             }
-            State::Connecting { until } | State::Joining { until } if until <= now => {
+            State::Connecting { until, .. } | State::Joining { until } if until <= now => {
                 self.give_up(now, out);
                 Due::Lost
             }
@@ -300,7 +343,10 @@ impl Server {
     /// When [`Server::tick`] is wanted.
     pub(crate) fn timeout(&self) -> Option<Time> {
         match self.state {
-            State::Waiting { until } | State::Connecting { until } | State::Joining { until } => Some(until),
+            State::Waiting { until } | State::Connecting { until, .. } => {
+                Some(self.knock.map_or(until, |at| at.min(until)))
+            }
+            State::Joining { until } => Some(until),
             State::Joined { again, .. } => {
                 let probe = self.probe.filter(|_| self.answer.is_none());
                 [again, self.renewal, probe, self.answer].into_iter().flatten().min()

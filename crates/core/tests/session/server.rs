@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{EndReason, Input, Output, SessionEvent, SignalingState, SocketInput};
-use madang_protocol::{ErrorCode, IceServer, IceServers, LeaveReason, Left, Reply, WireError};
+use madang_protocol::{ErrorCode, IceServer, IceServers, Join, LeaveReason, Left, Reply, WireError};
 
 use crate::stage::{JOIN_TIMEOUT, Stage, closed, events};
 
@@ -11,6 +11,19 @@ const S: Duration = Duration::from_secs(1);
 
 fn refusal(code: ErrorCode) -> SocketInput {
     SocketInput::JoinReply(Reply::Error(WireError::from(code)))
+}
+
+fn connects(out: &[Output]) -> Vec<&Join> {
+    out.iter()
+        .filter_map(|output| match output {
+            Output::Connect(join) => Some(join),
+            _ => None,
+        })
+        .collect()
+}
+
+fn knocks(out: &[Output]) -> usize {
+    out.iter().filter(|output| **output == Output::Knock).count()
 }
 
 #[test]
@@ -59,7 +72,7 @@ fn a_member_that_finds_the_room_full_tries_again() {
     assert_eq!(events(&out), [&SessionEvent::Signaling(SignalingState::Reconnecting)]);
     for generation in 1..20 {
         let out = stage.wait(2 * S);
-        let [Output::Connect(announced)] = &out[..] else { panic!("{out:?}") };
+        let [announced] = connects(&out)[..] else { panic!("{out:?}") };
         stage.connect();
         assert_eq!(stage.join.as_ref(), Some(announced));
         let join = stage.join.clone().unwrap();
@@ -102,6 +115,52 @@ fn a_changed_network_ends_the_wait() {
     stage.socket(SocketInput::ConnectFailed);
     assert!(stage.tell(Input::NetworkChanged).is_empty(), "it has yet to settle");
     assert!(matches!(&stage.wait(S / 5)[..], [Output::Connect(_)]));
+}
+
+/// A member whose first try to come back fails.
+fn away() -> Stage {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.socket(SocketInput::Disconnected);
+    let out = stage.wait(S);
+    assert_eq!((connects(&out).len(), knocks(&out)), (1, 0), "most sockets are lost to a blip");
+    stage.socket(SocketInput::ConnectFailed);
+    stage
+}
+
+#[test]
+fn who_is_away_knocks_and_comes_back_with_the_first_answer() {
+    let mut stage = away();
+    let out = stage.wait(20 * S);
+    assert_eq!(connects(&out).len(), 0);
+    assert!((10..30).contains(&knocks(&out)), "{} knocks", knocks(&out));
+    let out = stage.socket(SocketInput::Reachable);
+    assert_eq!(connects(&out).len(), 1);
+    assert!(stage.socket(SocketInput::Reachable).is_empty(), "an earlier knock");
+    assert!(stage.wait(9 * S).is_empty(), "it has its time");
+    stage.connect();
+    stage.welcome(vec![]);
+    assert!(stage.wait(60 * S).is_empty());
+}
+
+#[test]
+fn a_try_that_hangs_ends_with_an_answer_and_a_fresh_one_does_not() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.socket(SocketInput::Disconnected);
+    assert_eq!(connects(&stage.wait(S / 5)).len(), 1);
+    assert!(stage.socket(SocketInput::Reachable).is_empty(), "nobody knocked");
+    let out = stage.wait(3 * S / 2);
+    assert!(knocks(&out) > 0 && connects(&out).is_empty(), "{out:?}");
+    assert!(matches!(&stage.socket(SocketInput::Reachable)[..], [Output::Disconnect, Output::Connect(_)]));
+}
+
+#[test]
+fn where_no_knock_is_answered_a_try_is_made_all_the_same() {
+    let mut stage = away();
+    let mut tries = 0;
+    for _ in 0..120 {
+        tries += connects(&stage.wait(S)).len();
+    }
+    assert!((2..8).contains(&tries), "{tries} tries");
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) enum Event {
     Tick(usize, Millis),
     Connected(usize, Socket),
     ConnectFailed(usize, u32),
+    Answered(usize),
     ToServer(Socket, Up),
     ToPage(Socket, Down),
     Release(Socket),

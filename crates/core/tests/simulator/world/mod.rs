@@ -201,6 +201,7 @@ impl World {
                     self.drive(page, Input::Socket(SocketInput::ConnectFailed));
                 }
             }
+            Event::Answered(page) => self.drive(page, Input::Socket(SocketInput::Reachable)),
             Event::ToServer(socket, message) => {
                 if self.server_down == 0 && !self.sockets[socket].server_knows {
                     let sent = self.server.receive(socket, message);

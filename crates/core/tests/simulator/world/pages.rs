@@ -127,6 +127,13 @@ impl World {
         match output {
             Output::Connect(join) => self.connect(page, join),
             Output::Prepare => {}
+            Output::Knock => {
+                let peer = self.pages[page].peer;
+                if self.server_down == 0 && self.outages[peer] == 0 {
+                    let latency = self.latency[peer];
+                    self.soon(2 * latency, 3 * latency + 10, Event::Answered(page));
+                }
+            }
             Output::AskForIceServers => self.send(page, Up::AskForIceServers),
             Output::Disconnect => {
                 self.disconnect(page);
