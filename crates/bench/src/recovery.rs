@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// How often each page goes through each fault.
     #[arg(long, default_value_t = 10)]
     times: u32,
+    /// How often the tutorial's page does, if less often: it seldom comes back, and is waited for each time.
+    #[arg(long, value_name = "TIMES")]
+    tutorial_times: Option<u32>,
     /// Only these faults: names, or parts of names.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
@@ -59,6 +62,9 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
     for trial in trials {
         for time in 1..=options.times {
             for &contestant in contestants {
+                if contestant == Contestant::Tutorial && options.tutorial_times.is_some_and(|most| time > most) {
+                    continue;
+                }
                 let start = Instant::now();
                 let measured = once(&stand, trial, contestant, options)
                     .await

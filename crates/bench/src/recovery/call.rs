@@ -71,7 +71,7 @@ impl Stand {
         let folder = tutorial(&format!("stun:{}:443", networks.lab.address(host)))?;
         let www = folder.path().to_str().context("the temporary folder's name is not text")?;
         let tutorial = networks.another_server(host, &["--www", www]).await?;
-        let page = async |side, name| networks.start_page(side, name, Setup::chromium().recorded()).await;
+        let page = async |side, name| networks.start_page(side, name, Setup::chromium().recorded().unhurried()).await;
         let (a, b) = (page(Side::A, "a").await?, page(Side::B, "b").await?);
         let (begun, calls) = (Cell::new(Moment::now()), Cell::default());
         Ok(Self { a, b, tutorial, networks, _folder: folder, begun, calls })
