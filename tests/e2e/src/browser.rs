@@ -207,7 +207,13 @@ impl Setup {
         args.extend(self.any_certificate.then(|| "--ignore-certificate-errors".to_owned()));
         args.extend(self.trusted.iter().map(|origin| format!("--unsafely-treat-insecure-origin-as-secure={origin}")));
         args.extend(self.resolve.iter().map(|rule| format!("--host-resolver-rules={rule}")));
-        let mut options = json!({"args": args});
+        // The driver would have pages in the background run as those in front.
+        let unlike_a_persons = [
+            "disable-background-timer-throttling",
+            "disable-renderer-backgrounding",
+            "disable-backgrounding-occluded-windows",
+        ];
+        let mut options = json!({"args": args, "excludeSwitches": unlike_a_persons});
         if let Some(binary) = programs::chromium() {
             options["binary"] = json!(binary.to_string_lossy());
         }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::browser::{Browser, Running, Setup};
 use crate::console::Console;
-use crate::process::crash;
+use crate::process::{Suspended, crash};
 use crate::route::{self, Route};
 use crate::server::Room;
 use crate::until::{SOON, until};
@@ -139,6 +139,31 @@ impl Page {
         let pid = running.as_ref().context("already closed")?.pid;
         self.0.closed.set(true);
         crash(pid)
+    }
+
+    /// Stops the whole browser, as a laptop that sleeps does, until what this gives is dropped. Nothing
+    /// can be asked of the page meanwhile.
+    pub fn sleep(&self) -> Result<Suspended> {
+        self.0.running.borrow().as_ref().context("already closed")?.driver.suspend()
+    }
+
+    /// Hides the page, as another tab before it does.
+    pub async fn hide(&self) -> Result<()> {
+        self.0.client.minimize_window().await?;
+        self.wait_visibility("hidden").await
+    }
+
+    /// Shows it again.
+    pub async fn show(&self) -> Result<()> {
+        self.0.client.maximize_window().await?;
+        self.wait_visibility("visible").await
+    }
+
+    async fn wait_visibility(&self, state: &str) -> Result<()> {
+        until(&format!("{}'s page to be {state}", self.name()), SOON, async || {
+            Ok((self.script("return document.visibilityState", vec![]).await? == state).then_some(()))
+        })
+        .await
     }
 
     /// Runs a script; `return` gives its value.

@@ -113,6 +113,12 @@ impl Process {
         .await
     }
 
+    /// Stops it and everything it started, as a laptop that sleeps does, until what this gives is dropped.
+    pub fn suspend(&self) -> Result<Suspended> {
+        kill_process_group(self.pid, Signal::STOP)?;
+        Ok(Suspended(self.pid))
+    }
+
     /// Asks it to end, and waits until it has.
     pub async fn ask_to_end(&mut self, signal: Signal) -> Result<ExitStatus> {
         kill_process(self.pid, signal)?;
@@ -120,6 +126,18 @@ impl Process {
             Ok(self.child.try_wait()?)
         })
         .await
+    }
+}
+
+/// A program that does not run; it goes on when this is dropped.
+#[derive(Debug)]
+#[must_use = "the program goes on when this is dropped"]
+pub struct Suspended(Pid);
+
+impl Drop for Suspended {
+    fn drop(&mut self) {
+        // Fails only when there is nothing left that could go on.
+        let _ = kill_process_group(self.0, Signal::CONT);
     }
 }
 

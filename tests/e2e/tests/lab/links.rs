@@ -7,6 +7,7 @@ use madang_e2e::recording::Moment;
 use madang_e2e::scenario;
 use madang_lab::{Fault, Kind, Side};
 
+use crate::renewal::restart_ice;
 use crate::watched::watched;
 
 /// A call outlives a fault that lasts so long. Media is back within `bound` of its end.
@@ -47,7 +48,7 @@ async fn a_call_outlives_a_silent_cut_of_ten_seconds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_call_goes_on_by_tcp_when_udp_is_blocked() -> Result<()> {
+async fn a_call_goes_on_by_tcp_when_udp_is_blocked_and_by_udp_when_it_is_not() -> Result<()> {
     if !madang_lab::possible() {
         return Ok(());
     }
@@ -61,6 +62,12 @@ async fn a_call_goes_on_by_tcp_when_udp_is_blocked() -> Result<()> {
         stage.note(format!("without UDP by {route}"));
         ensure!(matches!(route.name().as_str(), "relay-tcp" | "relay-tls"), "without UDP by {route}");
         ongoing.end()?;
+        let free = Moment::now();
+        restart_ice(&pair.a).await?;
+        for page in [&pair.a, &pair.b] {
+            page.wait_attribute("route", "data-route", "direct").await?;
+        }
+        pair.never_stopped(stage, "UDP again", free).await?;
         pair.part().await
     })
     .await
