@@ -72,6 +72,8 @@ export type EndCode =
   | "room-full"
   | "invalid-room"
   | "replaced"
+  | "removed"
+  | "room-closed"
   | "unsupported-version"
   | "bad-message"
   | "rate-limited"

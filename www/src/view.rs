@@ -307,6 +307,8 @@ impl ErrorView {
             Problem::Refused(code, message) => match code {
                 ErrorCode::RoomFull => plain("room-full", Word::RoomFull, Word::RoomFullStep),
                 ErrorCode::Replaced => plain("replaced", Word::Replaced, Word::ReplacedStep),
+                ErrorCode::Removed => plain("removed", Word::Removed, Word::RemovedStep),
+                ErrorCode::RoomClosed => plain("room-closed", Word::RoomClosed, Word::RoomClosedStep),
                 ErrorCode::InvalidRoom => plain("invalid-room", Word::InvalidRoom, Word::InvalidRoomStep),
                 ErrorCode::Stopping => plain("server-away", Word::Stopping, Word::StoppingStep),
                 ErrorCode::UnsupportedVersion => plain("failed", Word::OldPage, Word::OldPageStep),

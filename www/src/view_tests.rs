@@ -159,6 +159,8 @@ fn every_error_has_a_code_and_a_next_step() {
         (media(MediaProblemKind::Other), "failed"),
         (refused(ErrorCode::RoomFull), "room-full"),
         (refused(ErrorCode::Replaced), "replaced"),
+        (refused(ErrorCode::Removed), "removed"),
+        (refused(ErrorCode::RoomClosed), "room-closed"),
         (refused(ErrorCode::InvalidRoom), "invalid-room"),
         (refused(ErrorCode::Stopping), "server-away"),
         (refused(ErrorCode::UnsupportedVersion), "failed"),

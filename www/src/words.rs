@@ -195,6 +195,10 @@ words! {
     StoppingStep: "Try again in a moment.", "잠시 뒤에 다시 해 보세요.";
     Replaced: "This call was opened in another page.", "이 통화를 다른 창에서 열었습니다.";
     ReplacedStep: "Go on there, or join again to have it here.", "그 창에서 계속하거나, 다시 들어가면 여기서 이어집니다.";
+    Removed: "You were removed from this room.", "이 방에서 내보내졌습니다.";
+    RemovedStep: "Ask whoever runs this server, or make another room.", "서버 운영자에게 문의하거나, 다른 방을 만드세요.";
+    RoomClosed: "This room was closed.", "이 방은 닫혔습니다.";
+    RoomClosedStep: "Make another room and share its link.", "다른 방을 만들어 링크를 나누세요.";
     InvalidRoom: "That is not a room name.", "방 이름이 아닙니다.";
     InvalidRoomStep: "Use 1 to 64 characters without / \\ ? #, or paste the whole link.", "/ \\ ? # 없이 1~64자로 쓰거나, 링크를 통째로 붙여 넣으세요.";
     OtherServer: "That link belongs to another server, {}.", "다른 서버({})의 링크입니다.";

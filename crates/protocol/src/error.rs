@@ -25,6 +25,12 @@ pub enum ErrorCode {
     /// The same peer joined from another page, which took this one's place.
     #[error("this call was opened in another page")]
     Replaced,
+    /// Whoever runs the server removed this peer from the room.
+    #[error("this peer was removed from the room")]
+    Removed,
+    /// Whoever runs the server closed the room.
+    #[error("the room was closed")]
+    RoomClosed,
     /// More events than the server takes from one socket.
     #[error("too many messages")]
     RateLimited,

@@ -261,7 +261,7 @@ pub enum LeaveReason {
     Left,
     /// Its socket dropped and did not come back in time.
     TimedOut,
-    /// The server ended its socket for breaking a limit.
+    /// The server ended its socket for breaking a limit, or whoever runs it removed the peer.
     Removed,
     /// A reason this version does not know.
     #[serde(other)]

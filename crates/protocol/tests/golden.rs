@@ -210,6 +210,8 @@ fn errors() {
         (ErrorCode::NotJoined, "not-joined"),
         (ErrorCode::UnknownPeer, "unknown-peer"),
         (ErrorCode::Replaced, "replaced"),
+        (ErrorCode::Removed, "removed"),
+        (ErrorCode::RoomClosed, "room-closed"),
         (ErrorCode::RateLimited, "rate-limited"),
         (ErrorCode::SlowReader, "slow-reader"),
         (ErrorCode::UnsupportedVersion, "unsupported-version"),

@@ -1,6 +1,6 @@
 //! Flags and environment of `madang-server`.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use axum::http::HeaderValue;
 use clap::{Parser, builder::BoolishValueParser};
@@ -70,6 +70,15 @@ pub struct Config {
     #[arg(long, env = "MADANG_METRICS_PUBLIC", value_parser = BoolishValueParser::new())]
     pub metrics_public: bool,
 
+    /// Let whoever has the token see who is in a room, remove a peer and close a room, over HTTP on this
+    /// address and port: `GET /rooms/ROOM`, `DELETE /rooms/ROOM`, `DELETE /rooms/ROOM/peers/PEER`.
+    #[arg(long, env = "MADANG_ADMIN_LISTEN", value_name = "ADDR:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+
+    /// What such requests bring: `Authorization: Bearer TOKEN`. At least 16 characters.
+    #[arg(long, env = "MADANG_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub admin_token: Option<AdminToken>,
+
     /// Certificate.
     #[command(flatten)]
     pub tls: Tls,
@@ -104,6 +113,8 @@ impl Config {
             log: "info".to_owned(),
             metrics_listen: None,
             metrics_public: false,
+            admin_listen: None,
+            admin_token: None,
             tls: Tls::default(),
             ice: Ice::default(),
             rates: Rates::default(),
@@ -122,6 +133,9 @@ impl Config {
         {
             return Err(format!("--www {}: there is no index.html in this folder", www.display()));
         }
+        if self.admin_listen.is_some() != self.admin_token.is_some() {
+            return Err("--admin-listen and --admin-token go together".to_owned());
+        }
         self.tls.check()?;
         self.ice.mode(self.listen)
     }
@@ -134,6 +148,36 @@ fn default_capacity() -> NonZeroUsize {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+/// A token that is not printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AdminToken(String);
+
+impl AdminToken {
+    const LEAST: usize = 16;
+
+    /// As requests bring it.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AdminToken {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() < Self::LEAST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("a token has at least 16 characters, printable and without spaces");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken")
+    }
 }
 
 /// A web origin, or `*` for every one.

@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+mod admin;
 mod assets;
 pub mod check;
 mod client;

@@ -6,7 +6,7 @@
 //! peer has one seat; in every pair exactly one is told to offer, by hearing of the other.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     time::Duration,
 };
 
@@ -20,6 +20,15 @@ pub type Time = Duration;
 /// The tutorial's dialect has no sender in its events, so it needs rooms of two.
 const TUTORIAL_CAPACITY: usize = 2;
 
+/// How long whoever was removed does not get in again, and nobody into a room that was closed: longer
+/// than pages try that come back by themselves.
+pub const BARRED_FOR: Duration = Duration::from_secs(600);
+/// Of more than these the oldest are forgotten.
+const BARRED: usize = 10_000;
+
+/// A peer in a room, or everybody.
+type Barred = (RoomName, Option<PeerId>);
+
 /// All rooms of this server.
 #[derive(Debug)]
 pub struct Rooms<S> {
@@ -29,6 +38,9 @@ pub struct Rooms<S> {
     /// Kept seats in the order in which their time is up. An entry whose seat was taken again
     /// meanwhile is skipped when its time comes.
     kept: VecDeque<(Time, RoomName, PeerId)>,
+    /// Who does not get in, and the same in the order in which it ends.
+    barred: HashSet<Barred>,
+    bars: VecDeque<(Time, Barred)>,
 }
 
 #[derive(Debug)]
@@ -113,15 +125,30 @@ pub enum Route<'a, S> {
 impl<S: Clone + PartialEq> Rooms<S> {
     /// No rooms yet; each will hold `capacity` peers and keep a seat for `grace`.
     pub fn new(capacity: usize, grace: Duration) -> Self {
-        Self { capacity, grace, rooms: HashMap::new(), kept: VecDeque::new() }
+        Self {
+            capacity,
+            grace,
+            rooms: HashMap::new(),
+            kept: VecDeque::new(),
+            barred: HashSet::new(),
+            bars: VecDeque::new(),
+        }
     }
 
     /// Takes a seat for `peer`, or takes it over from the peer's earlier socket.
     ///
     /// # Errors
-    /// `RoomFull`; `Replaced` when a later join of the same page was here first; `BadMessage`
+    /// `RoomClosed`; `Removed`; `RoomFull`; `Replaced` when a later join of the same page was here first; `BadMessage`
     /// when one socket joins twice with one generation.
     pub fn join(&mut self, room: &RoomName, peer: Peer, socket: S) -> Result<Welcome<S>, ErrorCode> {
+        if !self.barred.is_empty() {
+            if self.barred.contains(&(room.clone(), None)) {
+                return Err(ErrorCode::RoomClosed);
+            }
+            if self.barred.contains(&(room.clone(), Some(peer.peer.clone()))) {
+                return Err(ErrorCode::Removed);
+            }
+        }
         let members = self.rooms.get(room).map_or(&[][..], Vec::as_slice);
         let tutorial = members.iter().map(|m| m.peer.dialect).chain([peer.dialect]).any(|d| d == Dialect::Tutorial);
         let capacity = if tutorial { self.capacity.min(TUTORIAL_CAPACITY) } else { self.capacity };
@@ -172,6 +199,40 @@ impl<S: Clone + PartialEq> Rooms<S> {
         self.member_mut(room, peer).is_some_and(said_by).then(|| self.remove(room, peer, LeaveReason::Left))
     }
 
+    /// Removes a peer for good. `None` if it has no seat; otherwise the socket to be ended, and the others' news.
+    pub fn expel(&mut self, now: Time, room: &RoomName, peer: &PeerId) -> Option<(Option<S>, Vec<Notice<S>>)> {
+        let socket = self.member_mut(room, peer)?.socket().cloned();
+        self.bar(now, (room.clone(), Some(peer.clone())));
+        Some((socket, self.remove(room, peer, LeaveReason::Removed)))
+    }
+
+    /// Closes a room for good: who was in it, with the sockets to be ended. Nobody, if it was empty.
+    pub fn close(&mut self, now: Time, room: &RoomName) -> Vec<(PeerId, Option<S>)> {
+        let Some(members) = self.rooms.remove(room) else { return Vec::new() };
+        self.bar(now, (room.clone(), None));
+        members.into_iter().map(|member| (member.peer.peer.clone(), member.socket().cloned())).collect()
+    }
+
+    fn bar(&mut self, now: Time, barred: Barred) {
+        if self.barred.insert(barred.clone()) {
+            self.bars.push_back((now + BARRED_FOR, barred));
+            if self.bars.len() > BARRED {
+                self.unbar();
+            }
+        }
+    }
+
+    fn unbar(&mut self) {
+        if let Some((_, barred)) = self.bars.pop_front() {
+            self.barred.remove(&barred);
+        }
+    }
+
+    /// Who is in a room, and whether each has a socket.
+    pub fn members(&self, room: &RoomName) -> impl Iterator<Item = (&Peer, bool)> {
+        self.rooms.get(room).into_iter().flatten().map(|member| (&member.peer, member.socket().is_some()))
+    }
+
     /// The socket is gone without a goodbye: its seat is kept for a while, unless its page could
     /// not come back to it.
     pub fn dropped(&mut self, now: Time, room: &RoomName, peer: &PeerId, socket: &S) -> Vec<Notice<S>> {
@@ -190,8 +251,11 @@ impl<S: Clone + PartialEq> Rooms<S> {
         Vec::new()
     }
 
-    /// Gives up the seats whose time is up.
+    /// Gives up the seats whose time is up, and lets in whose time outside is.
     pub fn expire(&mut self, now: Time) -> Vec<Notice<S>> {
+        while self.bars.front().is_some_and(|(until, _)| *until <= now) {
+            self.unbar();
+        }
         let mut notices = Vec::new();
         while let Some((until, room, peer)) = self.kept.pop_front_if(|(until, ..)| *until <= now) {
             if self.member_mut(&room, &peer).is_some_and(|member| matches!(member.seat, Seat::Kept(t) if t == until)) {
@@ -203,7 +267,8 @@ impl<S: Clone + PartialEq> Rooms<S> {
 
     /// When [`Self::expire`] has something to do next.
     pub fn next_expiry(&self) -> Option<Time> {
-        self.kept.front().map(|(until, ..)| *until)
+        let (kept, bars) = (self.kept.front().map(|(until, ..)| *until), self.bars.front().map(|(until, _)| *until));
+        kept.into_iter().chain(bars).min()
     }
 
     /// Where a message from the peer `from`, which came by `socket`, goes to reach `to`.

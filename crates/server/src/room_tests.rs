@@ -44,6 +44,60 @@ fn one_of_two_hears_of_the_other() {
 }
 
 #[test]
+fn who_is_removed_stays_out_for_a_while_and_nobody_else_does() {
+    let mut rooms = Rooms::new(2, GRACE);
+    let (one, other) = (native(1, 1, 0), native(2, 2, 0));
+    rooms.join(&room("r"), one.clone(), 'a').unwrap();
+    rooms.join(&room("r"), other.clone(), 'b').unwrap();
+    assert_eq!(rooms.members(&room("r")).collect::<Vec<_>>(), [(&one, true), (&other, true)]);
+    assert_eq!(rooms.expel(Time::ZERO, &room("r"), &native(3, 3, 0).peer), None);
+    let (socket, notices) = rooms.expel(Time::ZERO, &room("r"), &other.peer).unwrap();
+    assert_eq!(socket, Some('b'));
+    let left = Left { peer: other.peer.clone(), reason: LeaveReason::Removed };
+    assert_eq!(notices, [Notice { to: 'a', what: What::PeerLeft(left) }]);
+    assert!(rooms.dropped(Time::ZERO, &room("r"), &other.peer, &'b').is_empty());
+    for name in ["r", "elsewhere"] {
+        let joined = rooms.join(&room(name), native(2, 9, 0), 'c').map(|_| ());
+        assert_eq!(joined, if name == "r" { Err(ErrorCode::Removed) } else { Ok(()) });
+    }
+    assert!(rooms.join(&room("r"), native(3, 3, 0), 'd').is_ok());
+    rooms.leave(&room("r"), &native(3, 3, 0).peer, &'d', LeaveReason::Left);
+    assert_eq!(rooms.next_expiry(), Some(BARRED_FOR));
+    rooms.expire(BARRED_FOR);
+    assert!(rooms.join(&room("r"), native(2, 2, 1), 'e').is_ok());
+    assert_eq!(rooms.next_expiry(), None);
+}
+
+#[test]
+fn a_closed_room_is_empty_and_stays_so_for_a_while() {
+    let mut rooms = Rooms::new(2, GRACE);
+    assert!(rooms.close(Time::ZERO, &room("r")).is_empty());
+    rooms.join(&room("r"), native(1, 1, 0), 'a').unwrap();
+    rooms.join(&room("r"), page(2), 'b').unwrap();
+    rooms.dropped(Time::ZERO, &room("r"), &native(1, 1, 0).peer, &'a');
+    let out = rooms.close(Time::ZERO, &room("r"));
+    assert_eq!(out, [(native(1, 1, 0).peer, None), (page(2).peer, Some('b'))]);
+    assert!(rooms.is_empty() && rooms.members(&room("r")).next().is_none());
+    assert!(rooms.expire(GRACE).is_empty(), "a seat that was kept is gone with the room");
+    assert_eq!(rooms.join(&room("r"), native(1, 1, 1), 'c').map(|_| ()), Err(ErrorCode::RoomClosed));
+    rooms.expire(BARRED_FOR);
+    assert!(rooms.join(&room("r"), native(1, 1, 1), 'c').is_ok());
+}
+
+#[test]
+fn of_many_that_were_removed_the_oldest_are_forgotten() {
+    let mut rooms = Rooms::new(2, GRACE);
+    for number in 0..=BARRED {
+        let name = room(&format!("r{number}"));
+        rooms.join(&name, native(1, 1, 0), 'a').unwrap();
+        rooms.close(Time::ZERO, &name);
+    }
+    assert_eq!((rooms.bars.len(), rooms.barred.len()), (BARRED, BARRED));
+    assert!(rooms.join(&room("r0"), native(1, 1, 0), 'a').is_ok());
+    assert!(rooms.join(&room("r1"), native(1, 1, 0), 'a').is_err());
+}
+
+#[test]
 fn a_seat_is_kept_for_its_peer_only_and_only_for_a_while() {
     let mut rooms = Rooms::new(2, GRACE);
     rooms.join(&room("r"), native(1, 1, 0), 'a').unwrap();

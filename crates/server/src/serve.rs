@@ -9,6 +9,7 @@ use tokio::{
 };
 
 use crate::{
+    admin,
     config::Config,
     connection::{self, Service},
     goodbye,
@@ -33,6 +34,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     metrics: Option<TcpListener>,
+    admin: Option<TcpListener>,
     certificate: Option<Arc<Certificate>>,
     relay: Option<(Relay, Serving)>,
     config: Config,
@@ -49,12 +51,8 @@ impl Server {
         let certificate = Certificate::new(&config)?;
         let (listener, udp) = port::take(config.listen, mode.is_some())?;
         let address = listener.local_addr()?;
-        let metrics = match config.metrics_listen {
-            Some(listen) => Some(TcpListener::bind(listen).await.map_err(|error| {
-                io::Error::new(io::ErrorKind::InvalidInput, format!("--metrics-listen {listen}: {error}"))
-            })?),
-            None => None,
-        };
+        let metrics = listen("--metrics-listen", config.metrics_listen).await?;
+        let admin = listen("--admin-listen", config.admin_listen).await?;
         let relay = match (mode, udp) {
             (Some(mode), Some(udp)) => {
                 let secret = match &config.ice.turn_secret {
@@ -68,7 +66,7 @@ impl Server {
             }
             _ => None,
         };
-        Ok(Self { listener, address, metrics, certificate, relay, config })
+        Ok(Self { listener, address, metrics, admin, certificate, relay, config })
     }
 
     /// Where it listens; the port is the real one.
@@ -85,6 +83,11 @@ impl Server {
     /// Where it listens for those who ask for metrics, if not on its own port.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics.as_ref()?.local_addr().ok()
+    }
+
+    /// Where it listens for whoever runs it.
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.local_addr().ok()
     }
 
     /// Serves until `stop` is done. Then says so to every socket, and ends.
@@ -121,13 +124,17 @@ impl Server {
             counters,
         });
         let mut tasks = tokio::task::JoinSet::new();
+        let (stopping, stopped) = watch::channel(());
+        if let (Some(listener), Some(token)) = (self.admin, &self.config.admin_token) {
+            let router = admin::router(signaling.clone(), token);
+            tasks.spawn(serve_apart(listener, router, stopped.clone()));
+        }
         tasks.spawn(signaling.keep_seats());
         if let Some(certificate) = self.certificate {
             tasks.spawn(certificate.keep_fresh());
         }
-        let (stopping, stopped) = watch::channel(());
         if let Some(metrics) = self.metrics {
-            tasks.spawn(serve_metrics(metrics, told, stopped.clone()));
+            tasks.spawn(serve_apart(metrics, http::metrics_router(told), stopped.clone()));
         }
         tokio::select! {
             () = connection::accept(&self.listener, &service, &stopped) => {}
@@ -153,21 +160,28 @@ impl Server {
     }
 }
 
-/// Answers those who ask for metrics. Never ends.
-async fn serve_metrics(listener: TcpListener, told: Told, stopped: watch::Receiver<()>) {
-    let router = http::metrics_router(told);
+async fn listen(flag: &str, address: Option<SocketAddr>) -> io::Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+    listener
+        .map(Some)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, format!("{flag} {address}: {error}")))
+}
+
+/// Serves what is apart from the public port. Never ends.
+async fn serve_apart(listener: TcpListener, router: axum::Router, stopped: watch::Receiver<()>) {
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => metrics_connection(tcp, router.clone(), stopped.clone()),
+            Ok((tcp, _)) => apart(tcp, router.clone(), stopped.clone()),
             Err(error) => {
-                tracing::warn!(%error, "could not take a connection for metrics");
+                tracing::warn!(%error, "could not take a connection apart from the public port");
                 tokio::time::sleep(connection::ACCEPT_AGAIN).await;
             }
         }
     }
 }
 
-fn metrics_connection(tcp: TcpStream, router: axum::Router, stopped: watch::Receiver<()>) {
+fn apart(tcp: TcpStream, router: axum::Router, stopped: watch::Receiver<()>) {
     let Ok(local) = tcp.local_addr() else { return };
     let stream = Stream::new(tcp);
     let arrival = Arrival { tls: false, local };

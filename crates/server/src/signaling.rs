@@ -29,6 +29,7 @@ use socketioxide::{
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    admin::{Occupant, Occupants},
     client::{Client, Inbound, Seat, State},
     config::Config,
     endpoint::endpoint,
@@ -244,6 +245,48 @@ impl Signaling {
             tracing::debug!(room = %room, peer = %peer, "goodbye");
             self.ice.revoke(room, &peer);
             deliver(notices);
+        }
+    }
+
+    /// Who is in a room. `None` if nobody is.
+    pub(crate) fn occupants(&self, room: &RoomName) -> Option<Occupants> {
+        let rooms = self.rooms();
+        let occupant = |(peer, connected): (&Peer, bool)| Occupant {
+            peer: peer.peer.clone(),
+            name: peer.name.clone(),
+            dialect: peer.dialect,
+            connected,
+        };
+        let peers: Vec<_> = rooms.members(room).map(occupant).collect();
+        (!peers.is_empty()).then_some(Occupants { peers })
+    }
+
+    /// Removes a peer from a room, with its socket and what it has in the relay. Whether it was there.
+    pub(crate) fn remove(&self, room: &RoomName, peer: &PeerId) -> bool {
+        let mut rooms = self.rooms();
+        let Some((socket, notices)) = rooms.expel(self.now(), room, peer) else { return false };
+        self.put_out(room, peer, socket, ErrorCode::Removed);
+        deliver(notices);
+        self.seat_kept.notify_one();
+        true
+    }
+
+    /// Closes a room. Whether somebody was in it.
+    pub(crate) fn close(&self, room: &RoomName) -> bool {
+        let mut rooms = self.rooms();
+        let members = rooms.close(self.now(), room);
+        for (peer, socket) in &members {
+            self.put_out(room, peer, socket.clone(), ErrorCode::RoomClosed);
+        }
+        self.seat_kept.notify_one();
+        !members.is_empty()
+    }
+
+    fn put_out(&self, room: &RoomName, peer: &PeerId, socket: Option<Client>, code: ErrorCode) {
+        tracing::info!(room = %room, peer = %peer, ?code, "put out");
+        self.ice.revoke(room, peer);
+        if let Some(socket) = socket {
+            socket.end(code);
         }
     }
 

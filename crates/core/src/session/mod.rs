@@ -212,7 +212,7 @@ impl Session {
             SocketInput::Disconnected | SocketInput::ConnectFailed => self.socket_lost(),
             SocketInput::Reachable => self.server.reachable(self.now, &mut self.out),
             SocketInput::JoinReply(reply) => self.join_reply(reply),
-            SocketInput::Error(error) if error.code == ErrorCode::Replaced => self.end(EndReason::Refused(error)),
+            SocketInput::Error(error) if is_the_end(error.code) => self.end(EndReason::Refused(error)),
             SocketInput::Error(_) => {} // if it matters, the server disconnects
             SocketInput::IceServers(_) if !self.server.is_joined() => {} // the next join brings others
             SocketInput::IceServers(IceServers { ice_servers, expires }) => {
@@ -283,7 +283,7 @@ impl Session {
     fn is_final(&self, error: &WireError) -> bool {
         let entering = matches!(self.phase, Phase::Entering { .. });
         match error.code {
-            ErrorCode::Replaced => true,
+            code if is_the_end(code) => true,
             ErrorCode::RoomFull | ErrorCode::InvalidRoom | ErrorCode::UnsupportedVersion | ErrorCode::BadMessage => {
                 entering || broken(Mutation::MemberGivesUp)
             }
@@ -408,4 +408,9 @@ impl Session {
     fn event(&mut self, event: SessionEvent) {
         self.out.push_back(Output::Event(event));
     }
+}
+
+/// Whether this peer is to be in this room no more, in a call or not.
+fn is_the_end(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::Replaced | ErrorCode::Removed | ErrorCode::RoomClosed)
 }

@@ -181,13 +181,25 @@ fn no_two_connections_announce_the_same_join() {
 }
 
 #[test]
-fn another_page_of_the_same_peer_ends_this_one() {
-    let mut stage = Stage::connected(true);
-    let replaced = WireError::from(ErrorCode::Replaced);
-    let out = stage.socket(SocketInput::Error(replaced.clone()));
-    assert_eq!(closed(&out), [stage.number()]);
-    assert!(out.contains(&Output::Disconnect) && !out.contains(&Output::Leave));
-    assert_eq!(out.last(), Some(&Output::Event(SessionEvent::Ended(EndReason::Refused(replaced)))));
+fn another_page_of_the_same_peer_ends_this_one_and_so_does_who_runs_the_server() {
+    for code in [ErrorCode::Replaced, ErrorCode::Removed, ErrorCode::RoomClosed] {
+        let error = WireError::from(code);
+        let mut stage = Stage::connected(true);
+        let out = stage.socket(SocketInput::Error(error.clone()));
+        assert_eq!(closed(&out), [stage.number()]);
+        assert!(out.contains(&Output::Disconnect) && !out.contains(&Output::Leave));
+        assert_eq!(out.last(), Some(&Output::Event(SessionEvent::Ended(EndReason::Refused(error)))));
+        assert!(stage.is_quiet());
+
+        // Told when it comes back: it was away.
+        let mut stage = Stage::connected(true);
+        stage.socket(SocketInput::Disconnected);
+        stage.wait(S);
+        stage.connect();
+        let out = stage.socket(refusal(code));
+        assert_eq!(closed(&out), [stage.number()]);
+        assert!(stage.is_quiet());
+    }
 }
 
 #[test]

@@ -20,6 +20,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) admin: Option<SocketAddr>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
 }
@@ -34,10 +35,10 @@ pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Running {
     let mut config = Config::local();
     change(&mut config);
     let server = Server::bind(config).await.unwrap();
-    let (address, metrics) = (server.local_addr(), server.metrics_addr());
+    let (address, metrics, admin) = (server.local_addr(), server.metrics_addr(), server.admin_addr());
     let (stop, stopped) = oneshot::channel::<()>();
     let served = tokio::spawn(server.serve(async { _ = stopped.await }));
-    Running { address, metrics, stop: Some(stop), served: Some(served) }
+    Running { address, metrics, admin, stop: Some(stop), served: Some(served) }
 }
 
 impl Running {
