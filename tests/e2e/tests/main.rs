@@ -8,6 +8,7 @@ mod embed;
 mod harness;
 mod leaving;
 mod people;
+mod removed;
 mod route;
 mod server_away;
 mod tutorial;

@@ -53,6 +53,8 @@ const HIGHEST_NUMBER: u32 = 1 << 30;
 const TUTORIAL_PATIENCE: Duration = Duration::from_secs(5);
 /// Whoever is still there has come back to a server so soon after it did itself.
 const RETURNS_WITHIN: Duration = Duration::from_secs(5);
+/// So long after a new epoch a connection is there, nearly always. If not, the socket may be dead.
+const SET_UP: Duration = Duration::from_millis(1500);
 /// The longest time between two connections that are opened because the last was lost.
 const LONGEST_REPLACEMENT_DELAY: Duration = Duration::from_secs(16);
 
@@ -121,6 +123,9 @@ pub(crate) struct Link {
     media: Option<(bool, bool)>,
     /// Neither listed by the server nor connected, since then.
     absent_since: Option<Time>,
+    /// By when the connection of this epoch is to be there, and whether it was not.
+    due: Option<Time>,
+    overdue: bool,
 }
 
 impl Link {
@@ -139,6 +144,8 @@ impl Link {
             trouble: None,
             media: None,
             absent_since: None,
+            due: None,
+            overdue: false,
             peer,
         };
         cx.event(SessionEvent::PeerJoined {
@@ -188,6 +195,7 @@ impl Link {
         self.peer = peer;
         let offers = (hearer && !broken(Mutation::HearerSilent)) || broken(Mutation::BothOffer);
         self.way = Some(Way::new(epoch, offers || self.is_tutorial()));
+        (self.due, self.overdue) = (Some(cx.now + SET_UP), false);
         self.replacement = Replacement { at: None, tries: self.replacement.tries };
         if !broken(Mutation::MediaSaidOnce) || self.told == PeerState::Connecting {
             self.say_media(media, cx);
@@ -373,9 +381,13 @@ impl Link {
         }
     }
 
-    /// Media flowed and does not any more.
-    pub(crate) fn is_reconnecting(&self) -> bool {
-        self.was_connected && self.told != PeerState::Connected
+    /// Media flowed and does not any more, or is late: perhaps nothing of what is said arrives.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        match self.told {
+            PeerState::Connected => false,
+            PeerState::Connecting => self.overdue,
+            _ => self.was_connected,
+        }
     }
 
     /// Tells the peer what this side sends.
@@ -392,6 +404,7 @@ impl Link {
     /// Does what is due. `false`: the peer has been absent for the whole grace.
     pub(crate) fn tick(&mut self, grace: Duration, cx: &mut Context<'_>) -> bool {
         let open = self.is_open();
+        self.overdue |= self.due.take_if(|due| *due <= cx.now).is_some();
         if let Some(connection) = &mut self.connection {
             connection.look(cx.now, cx.out);
             let tried = connection.recovery.was_tried(cx.now);
@@ -429,7 +442,7 @@ impl Link {
         let flow = self.connection.as_ref().and_then(|connection| connection.flow.timeout());
         let replacement = self.replacement.at.filter(|_| open);
         let absence = self.gone_at(grace, joined);
-        [recovery, flow, replacement, absence].into_iter().flatten().min()
+        [recovery, flow, replacement, absence, self.due].into_iter().flatten().min()
     }
 
     /// The peer is gone.
@@ -486,6 +499,7 @@ impl Link {
         let flowing = recovery.is_some_and(Recovery::is_flowing);
         if connected {
             self.was_connected = true;
+            self.due = None;
             self.replacement = Replacement::default();
             self.reach = Reach::default();
         }

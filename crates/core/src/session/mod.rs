@@ -380,9 +380,9 @@ impl Session {
         self.doubt();
     }
 
-    /// Where media of a peer stopped, the socket may be as dead.
+    /// Where media of a peer stopped, or never came, the socket may be dead as well.
     fn doubt(&mut self) {
-        let doubt = self.links.iter().any(Link::is_reconnecting);
+        let doubt = self.links.iter().any(Link::is_doubtful);
         self.server.doubt(self.now, doubt);
     }
 

@@ -267,6 +267,7 @@ fn a_restart_waits_for_the_server() {
 #[test]
 fn refusals_of_the_browser_bring_new_connections_but_not_in_a_hurry() {
     let mut stage = Stage::joined(true, vec![]);
+    stage.answers = true;
     stage.enter_other();
     let mut id = 2;
     let mut opens = 0;
@@ -401,6 +402,18 @@ fn a_socket_is_doubted_with_the_media_and_given_up_without_an_answer() {
 }
 
 #[test]
+fn a_socket_is_doubted_when_a_connection_is_late() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    assert!(!stage.wait(S).contains(&Output::AskForIceServers), "it may yet come");
+    assert!(stage.wait(S).contains(&Output::AskForIceServers));
+    let out = stage.wait(3 * S);
+    assert!(out.contains(&Output::Disconnect) && out.iter().any(|output| matches!(output, Output::Connect(_))));
+    let mut stage = Stage::connected(true);
+    assert!(!stage.wait(30 * S).contains(&Output::AskForIceServers), "it came");
+}
+
+#[test]
 fn a_changed_network_has_the_socket_looked_at() {
     let mut stage = Stage::connected(false);
     assert!(stage.tell(Input::NetworkChanged).contains(&Output::AskForIceServers));
@@ -435,6 +448,7 @@ fn negotiate(stage: &mut Stage) {
 #[test]
 fn a_peer_is_unreachable_when_no_path_works_and_there_is_no_relay() {
     let mut stage = Stage::joined(true, vec![]);
+    stage.answers = true;
     stage.enter_other();
     negotiate(&mut stage);
     assert!(told(&gather(&mut stage, &["host", "srflx"])).is_empty());
@@ -489,6 +503,7 @@ fn a_call_that_loses_its_relay_says_so_until_there_is_one_again() {
 #[test]
 fn a_restart_before_its_time_is_no_verdict() {
     let mut stage = Stage::joined(true, vec![]);
+    stage.answers = true;
     stage.enter_other();
     negotiate(&mut stage);
     gather(&mut stage, &["host"]);

@@ -37,6 +37,7 @@ fn it_is_let_to_offer_first() {
 #[test]
 fn if_it_does_not_this_side_offers() {
     let mut stage = stage();
+    stage.answers = true;
     stage.enter_other();
     let out = stage.wait(6 * S);
     assert_eq!(opened(&out), [(1, true)]);
