@@ -10,7 +10,8 @@
 //! | `DELETE /rooms/{room}` | `204`: all are told `room-closed`, and nobody gets in for [`BARRED_FOR`](crate::room::BARRED_FOR) |
 //! | `DELETE /rooms/{room}/peers/{peer}` | `204`: it is told `removed`, the others that it left, and it does not get in for as long |
 //!
-//! `401` without the token, `404` where there is no such room or peer.
+//! `401` without the token, `404` for a room that nobody is in. Who is not there is kept out all the same: a
+//! peer may be about to come back, as after a restart of the server.
 
 use std::sync::Arc;
 
@@ -60,27 +61,23 @@ pub(crate) fn router(signaling: Arc<Signaling>, token: &AdminToken) -> Router {
 }
 
 async fn occupants(State(signaling): State<Arc<Signaling>>, Path(room): Path<RoomName>) -> Response {
-    let Some(occupants) = signaling.occupants(&room) else { return no_such_room() };
+    let Some(occupants) = signaling.occupants(&room) else {
+        return (StatusCode::NOT_FOUND, "Nobody is in a room of that name.\n").into_response();
+    };
     match serde_json::to_string(&occupants) {
         Ok(json) => ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 
-async fn close(State(signaling): State<Arc<Signaling>>, Path(room): Path<RoomName>) -> Response {
-    if signaling.close(&room) { StatusCode::NO_CONTENT.into_response() } else { no_such_room() }
+async fn close(State(signaling): State<Arc<Signaling>>, Path(room): Path<RoomName>) -> StatusCode {
+    signaling.close(&room);
+    StatusCode::NO_CONTENT
 }
 
-async fn remove(State(signaling): State<Arc<Signaling>>, Path((room, peer)): Path<(RoomName, PeerId)>) -> Response {
-    if signaling.remove(&room, &peer) {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        (StatusCode::NOT_FOUND, "There is no such peer in a room of that name.\n").into_response()
-    }
-}
-
-fn no_such_room() -> Response {
-    (StatusCode::NOT_FOUND, "Nobody is in a room of that name.\n").into_response()
+async fn remove(State(signaling): State<Arc<Signaling>>, Path((room, peer)): Path<(RoomName, PeerId)>) -> StatusCode {
+    signaling.remove(&room, &peer);
+    StatusCode::NO_CONTENT
 }
 
 fn unauthorized() -> Response {

@@ -1,6 +1,6 @@
 //! Flags and environment of `madang-server`.
 
-use std::{fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
+use std::{convert::Infallible, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, time::Duration};
 
 use axum::http::HeaderValue;
 use clap::{Parser, builder::BoolishValueParser};
@@ -136,6 +136,9 @@ impl Config {
         if self.admin_listen.is_some() != self.admin_token.is_some() {
             return Err("--admin-listen and --admin-token go together".to_owned());
         }
+        if self.admin_token.as_ref().is_some_and(|token| !token.will_do()) {
+            return Err("--admin-token: give at least 16 characters, printable and without spaces".to_owned());
+        }
         self.tls.check()?;
         self.ice.mode(self.listen)
     }
@@ -150,26 +153,25 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-/// A token that is not printed.
+/// A token that is not printed, not even one that will not do: that is for [`Config::check`] to say.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AdminToken(String);
 
 impl AdminToken {
-    const LEAST: usize = 16;
-
     /// As requests bring it.
     pub fn text(&self) -> &str {
         &self.0
     }
+
+    fn will_do(&self) -> bool {
+        self.0.len() >= 16 && self.0.bytes().all(|byte| byte.is_ascii_graphic())
+    }
 }
 
 impl FromStr for AdminToken {
-    type Err = &'static str;
+    type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.len() < Self::LEAST || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err("a token has at least 16 characters, printable and without spaces");
-        }
         Ok(Self(text.to_owned()))
     }
 }

@@ -199,17 +199,19 @@ impl<S: Clone + PartialEq> Rooms<S> {
         self.member_mut(room, peer).is_some_and(said_by).then(|| self.remove(room, peer, LeaveReason::Left))
     }
 
-    /// Removes a peer for good. `None` if it has no seat; otherwise the socket to be ended, and the others' news.
-    pub fn expel(&mut self, now: Time, room: &RoomName, peer: &PeerId) -> Option<(Option<S>, Vec<Notice<S>>)> {
-        let socket = self.member_mut(room, peer)?.socket().cloned();
+    /// Removes a peer for good, or keeps it out: it may be about to come back, as after a restart. Gives the
+    /// socket to be ended, and the others' news.
+    pub fn expel(&mut self, now: Time, room: &RoomName, peer: &PeerId) -> (Option<S>, Vec<Notice<S>>) {
         self.bar(now, (room.clone(), Some(peer.clone())));
-        Some((socket, self.remove(room, peer, LeaveReason::Removed)))
+        let Some(member) = self.member_mut(room, peer) else { return (None, Vec::new()) };
+        let socket = member.socket().cloned();
+        (socket, self.remove(room, peer, LeaveReason::Removed))
     }
 
-    /// Closes a room for good: who was in it, with the sockets to be ended. Nobody, if it was empty.
+    /// Closes a room for good, in which nobody need be: who was in it, with the sockets to be ended.
     pub fn close(&mut self, now: Time, room: &RoomName) -> Vec<(PeerId, Option<S>)> {
-        let Some(members) = self.rooms.remove(room) else { return Vec::new() };
         self.bar(now, (room.clone(), None));
+        let members = self.rooms.remove(room).unwrap_or_default();
         members.into_iter().map(|member| (member.peer.peer.clone(), member.socket().cloned())).collect()
     }
 

@@ -50,8 +50,8 @@ fn who_is_removed_stays_out_for_a_while_and_nobody_else_does() {
     rooms.join(&room("r"), one.clone(), 'a').unwrap();
     rooms.join(&room("r"), other.clone(), 'b').unwrap();
     assert_eq!(rooms.members(&room("r")).collect::<Vec<_>>(), [(&one, true), (&other, true)]);
-    assert_eq!(rooms.expel(Time::ZERO, &room("r"), &native(3, 3, 0).peer), None);
-    let (socket, notices) = rooms.expel(Time::ZERO, &room("r"), &other.peer).unwrap();
+    assert_eq!(rooms.expel(Time::ZERO, &room("r"), &native(4, 4, 0).peer), (None, Vec::new()));
+    let (socket, notices) = rooms.expel(Time::ZERO, &room("r"), &other.peer);
     assert_eq!(socket, Some('b'));
     let left = Left { peer: other.peer.clone(), reason: LeaveReason::Removed };
     assert_eq!(notices, [Notice { to: 'a', what: What::PeerLeft(left) }]);
@@ -60,6 +60,8 @@ fn who_is_removed_stays_out_for_a_while_and_nobody_else_does() {
         let joined = rooms.join(&room(name), native(2, 9, 0), 'c').map(|_| ());
         assert_eq!(joined, if name == "r" { Err(ErrorCode::Removed) } else { Ok(()) });
     }
+    let absent = rooms.join(&room("r"), native(4, 4, 0), 'd').map(|_| ());
+    assert_eq!(absent, Err(ErrorCode::Removed), "it was about to come");
     assert!(rooms.join(&room("r"), native(3, 3, 0), 'd').is_ok());
     rooms.leave(&room("r"), &native(3, 3, 0).peer, &'d', LeaveReason::Left);
     assert_eq!(rooms.next_expiry(), Some(BARRED_FOR));
@@ -71,7 +73,8 @@ fn who_is_removed_stays_out_for_a_while_and_nobody_else_does() {
 #[test]
 fn a_closed_room_is_empty_and_stays_so_for_a_while() {
     let mut rooms = Rooms::new(2, GRACE);
-    assert!(rooms.close(Time::ZERO, &room("r")).is_empty());
+    assert!(rooms.close(Time::ZERO, &room("empty")).is_empty());
+    assert_eq!(rooms.join(&room("empty"), native(1, 1, 0), 'a').map(|_| ()), Err(ErrorCode::RoomClosed));
     rooms.join(&room("r"), native(1, 1, 0), 'a').unwrap();
     rooms.join(&room("r"), page(2), 'b').unwrap();
     rooms.dropped(Time::ZERO, &room("r"), &native(1, 1, 0).peer, &'a');

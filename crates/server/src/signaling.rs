@@ -261,25 +261,22 @@ impl Signaling {
         (!peers.is_empty()).then_some(Occupants { peers })
     }
 
-    /// Removes a peer from a room, with its socket and what it has in the relay. Whether it was there.
-    pub(crate) fn remove(&self, room: &RoomName, peer: &PeerId) -> bool {
+    /// Removes a peer from a room, with its socket and what it has in the relay.
+    pub(crate) fn remove(&self, room: &RoomName, peer: &PeerId) {
         let mut rooms = self.rooms();
-        let Some((socket, notices)) = rooms.expel(self.now(), room, peer) else { return false };
+        let (socket, notices) = rooms.expel(self.now(), room, peer);
         self.put_out(room, peer, socket, ErrorCode::Removed);
         deliver(notices);
         self.seat_kept.notify_one();
-        true
     }
 
-    /// Closes a room. Whether somebody was in it.
-    pub(crate) fn close(&self, room: &RoomName) -> bool {
+    /// Closes a room.
+    pub(crate) fn close(&self, room: &RoomName) {
         let mut rooms = self.rooms();
-        let members = rooms.close(self.now(), room);
-        for (peer, socket) in &members {
-            self.put_out(room, peer, socket.clone(), ErrorCode::RoomClosed);
+        for (peer, socket) in rooms.close(self.now(), room) {
+            self.put_out(room, &peer, socket, ErrorCode::RoomClosed);
         }
         self.seat_kept.notify_one();
-        !members.is_empty()
     }
 
     fn put_out(&self, room: &RoomName, peer: &PeerId, socket: Option<Client>, code: ErrorCode) {
