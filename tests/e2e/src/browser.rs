@@ -49,6 +49,7 @@ pub struct Setup {
     pub(crate) recorded: bool,
     pub(crate) unhurried: bool,
     pub(crate) uncancelled: bool,
+    pub(crate) forgets_names: bool,
     pub(crate) refuses_autoplay: bool,
     pub(crate) place: Place,
 }
@@ -67,6 +68,7 @@ impl Setup {
             recorded: false,
             unhurried: false,
             uncancelled: false,
+            forgets_names: false,
             refuses_autoplay: false,
             place: Place::default(),
         }
@@ -128,6 +130,14 @@ impl Setup {
     #[must_use]
     pub fn uncancelled(mut self) -> Self {
         self.uncancelled = true;
+        self
+    }
+
+    /// Firefox only: asks for the address of a name each time. Browsers keep it for a minute, whatever
+    /// the name server says.
+    #[must_use]
+    pub fn forget_names(mut self) -> Self {
+        self.forgets_names = true;
         self
     }
 
@@ -235,6 +245,7 @@ impl Setup {
                 "permissions.default.microphone": denied,
                 "media.autoplay.default": 0,
                 "dom.ipc.processHangMonitor": !self.uncancelled,
+                "network.dnsCacheExpiration": if self.forgets_names { 0 } else { 60 },
                 "intl.accept_languages": self.language,
                 // Errors of pages go to standard output, those of the browser's own parts do not.
                 "devtools.console.stdout.content": true,

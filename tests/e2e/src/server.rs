@@ -1,7 +1,7 @@
 //! The real server binary, on a port of its own.
 
 use std::cell::{Cell, RefCell};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, ensure};
@@ -66,6 +66,11 @@ impl Server {
         }));
         server.launch().await?;
         Ok(server)
+    }
+
+    /// Where it is started the next time.
+    pub fn move_to(&self, host: IpAddr) {
+        self.0.listen.set(SocketAddr::new(host, self.port()));
     }
 
     /// Starts it again, on the same address and with the same flags, after it has ended.

@@ -53,7 +53,7 @@ pub struct Lab {
     family: Family,
     homes: [Uplink; 2],
     mobile: Uplink,
-    _names: [Names; 2],
+    names: [Names; 2],
     clients: [Namespace; 2],
     public: Namespace,
 }
@@ -81,7 +81,7 @@ impl Lab {
         let mobile = uplink("mobile-a", 3, "eth1", &clients[0])?;
         let names = |client| Names::start(client, Self::NAME, family.public(1));
         let names = [names(&clients[0])?, names(&clients[1])?];
-        let lab = Self { family, homes, mobile, _names: names, clients, public };
+        let lab = Self { family, homes, mobile, names, clients, public };
         for side in Side::BOTH {
             lab.plug_in(side)?;
         }
@@ -96,6 +96,13 @@ impl Lab {
     /// The address of the public network's host `number`, 1 to 3: all of them are the same machine.
     pub fn address(&self, number: u8) -> IpAddr {
         self.family.public(number)
+    }
+
+    /// From now on [`Lab::NAME`] is the public network's host `number`.
+    pub fn move_name(&self, number: u8) {
+        for names in &self.names {
+            names.point_to(self.address(number));
+        }
     }
 
     /// The only address of a client, at home.

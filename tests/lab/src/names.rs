@@ -4,8 +4,8 @@
 //! without an answer it has no candidate of theirs, or has them 13 seconds later.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -28,6 +28,7 @@ const NO_SUCH_NAME: u16 = 0x8183;
 #[derive(Debug)]
 pub(crate) struct Names {
     ended: Arc<AtomicBool>,
+    address: Arc<Mutex<IpAddr>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,18 +41,25 @@ impl Names {
         // So that it looks whether it is to end.
         socket.set_read_timeout(Some(Duration::from_millis(100)))?;
         let (ended, wire) = (Arc::new(AtomicBool::new(false)), encoded(name));
-        let told = ended.clone();
+        let address = Arc::new(Mutex::new(address));
+        let (told, known) = (ended.clone(), address.clone());
         let thread = thread::spawn(move || {
             let mut packet = [0; 512];
             while !told.load(Ordering::Relaxed) {
                 let Ok((length, from)) = socket.recv_from(&mut packet) else { continue };
+                let address = *known.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(answer) = answer(&packet[..length], &wire, address) {
                     // Who asks and does not wait for the answer does not get it.
                     let _ = socket.send_to(&answer, from);
                 }
             }
         });
-        Ok(Self { ended, thread: Some(thread) })
+        Ok(Self { ended, address, thread: Some(thread) })
+    }
+
+    /// From now on the name has this address.
+    pub(crate) fn point_to(&self, address: IpAddr) {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner) = address;
     }
 }
 
@@ -88,8 +96,8 @@ fn answer(packet: &[u8], known: &[u8], address: IpAddr) -> Option<Vec<u8>> {
     answer.extend([0, 1, 0, u8::from(bytes.is_some()), 0, 0, 0, 0]);
     answer.extend(&question[HEADER..]);
     if let Some(bytes) = bytes {
-        // The name in the question, its type, class IN, a minute.
-        answer.extend([0xc0, 12, 0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, 60, 0, bytes.len().to_le_bytes()[0]]);
+        // The name in the question, its type, class IN, a second.
+        answer.extend([0xc0, 12, 0, kind.to_be_bytes()[1], 0, 1, 0, 0, 0, 1, 0, bytes.len().to_le_bytes()[0]]);
         answer.extend(bytes);
     }
     Some(answer)
@@ -111,7 +119,7 @@ mod tests {
         let answer = |name, kind| answer(&asked(name, kind), &known, address).expect("an answer");
         let found = answer("Call.test", A);
         assert_eq!(found[..8], [0x12, 0x34, 0x81, 0x80, 0, 1, 0, 1]);
-        assert!(found.ends_with(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 203, 0, 113, 1]));
+        assert!(found.ends_with(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 203, 0, 113, 1]));
         assert_eq!(answer("call.test", AAAA)[2..8], [0x81, 0x80, 0, 1, 0, 0]);
         assert_eq!(answer("other.test", A)[2..8], [0x81, 0x83, 0, 1, 0, 0]);
     }

@@ -31,6 +31,8 @@ const RETURN_PATIENCE: Duration = Duration::from_secs(2);
 const PATIENT: Duration = Duration::from_secs(10);
 /// A try that has not succeeded for so long has probably begun too early.
 const STALE: Duration = Duration::from_secs(1);
+/// The longest time between two knocks: so much later at most it is noticed that the server is there again.
+const KNOCK_SPACING: Duration = Duration::from_secs(1);
 /// How long nothing but knocks is tried: a page may be allowed sockets and not requests.
 const ONLY_KNOCKING: Duration = Duration::from_secs(25);
 /// Browsers tell of another network several times, and before it carries anything.
@@ -252,9 +254,10 @@ impl Server {
             self.backoff.reset();
         }
         (self.probe, self.answer) = (None, None);
-        let soon = now + self.backoff.next_delay();
+        let delay = self.backoff.next_delay();
+        let soon = now + delay;
         let until = if self.returns && matches!(self.state, State::Connecting { .. }) {
-            self.knock = Some(soon);
+            self.knock = Some(now + delay.min(KNOCK_SPACING));
             now + ONLY_KNOCKING
         } else {
             soon
@@ -304,7 +307,7 @@ impl Server {
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Time, out: &mut VecDeque<Output>) -> Due {
         if self.knock.is_some_and(|at| at <= now) {
-            self.knock = Some(now + self.backoff.next_delay());
+            self.knock = Some(now + self.backoff.next_delay().min(KNOCK_SPACING));
             out.push_back(Output::Knock);
         }
         match self.state {

@@ -49,6 +49,14 @@ impl Networks {
         serve(&self.lab, &self.authority, host, None, flags).await
     }
 
+    /// Kills our server, and starts it on another of the public network's hosts, which has its name now.
+    pub async fn move_server(&self, host: u8) -> Result<()> {
+        self.server.kill();
+        self.server.move_to(self.lab.address(host));
+        self.lab.move_name(host);
+        self.server.launch().await
+    }
+
     /// Starts a browser at one of the ends.
     pub async fn page(&self, stage: &Stage, side: Side, name: &str, setup: Setup) -> Result<Page> {
         let page = self.start_page(side, name, setup).await?;

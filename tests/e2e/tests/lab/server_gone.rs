@@ -7,7 +7,7 @@ use madang_e2e::lab::Networks;
 use madang_e2e::recording::Moment;
 use madang_e2e::until::{SOON, until};
 use madang_e2e::{Setup, Stage, in_a_call, scenario};
-use madang_lab::{Kind, Side};
+use madang_lab::{Family, Kind, Side};
 
 use crate::pair::Pair;
 use crate::renewal::{generation, restart_ice};
@@ -103,6 +103,33 @@ async fn a_relayed_call_outlives_a_restart_of_its_relay() -> Result<()> {
         networks.server.kill();
         networks.server.launch().await?;
         pair.back_within(stage, "relay restarted", killed, Duration::from_secs(6)).await?;
+        pair.part().await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_call_outlives_that_its_server_moves_to_another_address() -> Result<()> {
+    if !madang_lab::possible() {
+        return Ok(());
+    }
+    scenario("lab-server-moved", async |stage| {
+        let networks = Networks::new(stage, Family::V4).await?;
+        let setup = || Setup::firefox().forget_names();
+        let pair = Pair::start(stage, &networks, setup(), setup()).await?;
+        pair.call(&networks, Kind::Cone, Kind::Cone).await?;
+        networks.move_server(2).await?;
+        let moved = Instant::now();
+        pair.a.click("mic").await?;
+        pair.b.wait_attribute("remote-mic", "data-on", "false").await?;
+        let took = moved.elapsed();
+        stage.took("server moved: signaling back", took);
+        ensure!(took <= SIGNALING, "one is heard by the other after {took:?}");
+        pair.a.click("mic").await?;
+        in_a_call(&pair.a, &pair.b).await?;
+        for page in [&pair.a, &pair.b] {
+            page.remote_never_froze().await?;
+        }
         pair.part().await
     })
     .await

@@ -18,7 +18,12 @@ const NOTICED: Duration = Duration::from_millis(1500);
 /// Networks, and a browser of Chromium at each end. What Chromium itself says of a server that it does
 /// not reach is part of the story.
 pub(crate) async fn watched(stage: &Stage) -> Result<(Networks, Pair)> {
-    let networks = Networks::new(stage, Family::V4).await?;
+    watched_with(stage, &[]).await
+}
+
+/// The same, with these flags for the server.
+pub(crate) async fn watched_with(stage: &Stage, flags: &[&str]) -> Result<(Networks, Pair)> {
+    let networks = Networks::with(stage, Family::V4, flags).await?;
     let setup = || Setup::chromium().recorded();
     let pair = Pair::start(stage, &networks, setup(), setup()).await?;
     for page in [&pair.a, &pair.b] {
