@@ -27,7 +27,9 @@ use super::{Config, Output, Time};
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to come back, when it is not known whether the server can be reached.
 const RETURN_PATIENCE: Duration = Duration::from_secs(2);
-/// The same when it can, or when the try is one of the few that are made without an answer.
+/// The same when it can, for the first time: a socket may still hang on what went on before.
+const REACHED_PATIENCE: Duration = Duration::from_secs(3);
+/// The same after that, and when the try is one of the few that are made without an answer.
 const PATIENT: Duration = Duration::from_secs(10);
 /// A try that has not succeeded for so long has probably begun too early.
 const STALE: Duration = Duration::from_secs(1);
@@ -94,6 +96,8 @@ pub(crate) struct Server {
     returns: bool,
     /// When to knock, while away.
     knock: Option<Time>,
+    /// A knock was answered, while away.
+    reached: bool,
     /// There is a reason to doubt the socket.
     doubt: bool,
     /// When the doubtful socket is asked, and until when an answer may come.
@@ -113,6 +117,7 @@ impl Server {
             renewal: None,
             returns: false,
             knock: None,
+            reached: false,
             doubt: false,
             probe: None,
             answer: None,
@@ -180,7 +185,8 @@ impl Server {
         }
         // This try has its time: no later answer ends it.
         self.knock = None;
-        self.connect_within(PATIENT, now, out);
+        let again = std::mem::replace(&mut self.reached, true);
+        self.connect_within(if again { PATIENT } else { REACHED_PATIENCE }, now, out);
     }
 
     /// Sends `join`.
@@ -214,7 +220,7 @@ impl Server {
 
     /// The join was accepted.
     pub(crate) fn joined(&mut self, now: Time) {
-        self.returns = true;
+        (self.returns, self.reached) = (true, false);
         (self.probe, self.answer) = (None, None);
         self.state = State::Joined { since: now, again: None };
     }

@@ -136,7 +136,7 @@ fn who_is_away_knocks_and_comes_back_with_the_first_answer() {
     let out = stage.socket(SocketInput::Reachable);
     assert_eq!(connects(&out).len(), 1);
     assert!(stage.socket(SocketInput::Reachable).is_empty(), "an earlier knock");
-    assert!(stage.wait(9 * S).is_empty(), "it has its time");
+    assert!(stage.wait(2 * S).is_empty(), "it has its time");
     stage.connect();
     stage.welcome(vec![]);
     assert!(stage.wait(60 * S).is_empty());
@@ -151,6 +151,17 @@ fn a_try_that_hangs_ends_with_an_answer_and_a_fresh_one_does_not() {
     let out = stage.wait(3 * S / 2);
     assert!(knocks(&out) > 0 && connects(&out).is_empty(), "{out:?}");
     assert!(matches!(&stage.socket(SocketInput::Reachable)[..], [Output::Disconnect, Output::Connect(_)]));
+}
+
+#[test]
+fn a_try_that_hangs_though_the_server_answers_is_repeated_soon_and_then_left_alone() {
+    let mut stage = away();
+    stage.wait(2 * S);
+    assert_eq!(connects(&stage.socket(SocketInput::Reachable)).len(), 1);
+    let out = stage.wait(4 * S);
+    assert!(out.contains(&Output::Disconnect) && knocks(&out) > 0, "{out:?}");
+    assert_eq!(connects(&stage.socket(SocketInput::Reachable)).len(), 1);
+    assert!(stage.wait(9 * S).is_empty());
 }
 
 #[test]
