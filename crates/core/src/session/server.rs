@@ -7,10 +7,11 @@
 //! doubt it (media of a peer stopped, the network changed) the server is asked something, and a
 //! socket without an answer is given up.
 //!
-//! Where a try to come back failed, small requests are sent ahead: a knock. The first one that is
-//! answered makes the next try. Knocks may be many and run side by side, so one is always fresh
-//! when the network returns; tries may not. A try that began before is repeated by TCP less and
-//! less often, and a browser whose WebSockets failed a dozen times delays the next ones by seconds.
+//! Where a try to come back failed, small requests are sent beside: knocks. One that is answered
+//! makes a try at once. Where the server refuses, nothing else is tried for a while, since a browser whose
+//! WebSockets failed a dozen times delays the next ones by seconds. Where nothing comes back at all,
+//! tries are made anew all the time: TCP repeats what began before less and less often, and some
+//! browsers keep the connections of a few knocks for minutes, and make no more.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -29,13 +30,17 @@ const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 const RETURN_PATIENCE: Duration = Duration::from_secs(2);
 /// The same when it can, for the first time: a socket may still hang on what went on before.
 const REACHED_PATIENCE: Duration = Duration::from_secs(3);
-/// The same after that, and when the try is one of the few that are made without an answer.
+/// For so many tries in a row that hang, the next one comes after so long: TCP has repeated it after one
+/// and three seconds, and would not for a while.
+const HANGS: u32 = 12;
+const HANG_PATIENCE: Duration = Duration::from_secs(4);
+/// The same for all others: browsers delay them, and some networks just take long.
 const PATIENT: Duration = Duration::from_secs(10);
 /// A try that has not succeeded for so long has probably begun too early.
 const STALE: Duration = Duration::from_secs(1);
 /// The longest time between two knocks: so much later at most it is noticed that the server is there again.
 const KNOCK_SPACING: Duration = Duration::from_secs(1);
-/// How long nothing but knocks is tried: a page may be allowed sockets and not requests.
+/// How long nothing but knocks is tried where tries are refused: a page may be allowed sockets and not requests.
 const ONLY_KNOCKING: Duration = Duration::from_secs(25);
 /// Browsers tell of another network several times, and before it carries anything.
 const SETTLED: Duration = Duration::from_millis(150);
@@ -98,6 +103,8 @@ pub(crate) struct Server {
     knock: Option<Time>,
     /// A knock was answered, while away.
     reached: bool,
+    /// Tries that hung, while away.
+    hung: u32,
     /// There is a reason to doubt the socket.
     doubt: bool,
     /// When the doubtful socket is asked, and until when an answer may come.
@@ -118,6 +125,7 @@ impl Server {
             returns: false,
             knock: None,
             reached: false,
+            hung: 0,
             doubt: false,
             probe: None,
             answer: None,
@@ -158,6 +166,7 @@ impl Server {
         let patience = match (self.returns, self.knock) {
             (false, _) => CONNECT_PATIENCE,
             (true, None) => RETURN_PATIENCE,
+            (true, Some(_)) if (1..=HANGS).contains(&self.hung) => HANG_PATIENCE,
             (true, Some(_)) => PATIENT,
         };
         if self.returns {
@@ -220,7 +229,7 @@ impl Server {
 
     /// The join was accepted.
     pub(crate) fn joined(&mut self, now: Time) {
-        (self.returns, self.reached) = (true, false);
+        (self.returns, self.reached, self.hung) = (true, false, 0);
         (self.probe, self.answer) = (None, None);
         self.state = State::Joined { since: now, again: None };
     }
@@ -261,13 +270,19 @@ impl Server {
         }
         (self.probe, self.answer) = (None, None);
         let delay = self.backoff.next_delay();
-        let soon = now + delay;
-        let until = if self.returns && matches!(self.state, State::Connecting { .. }) {
-            self.knock = Some(now + delay.min(KNOCK_SPACING));
-            now + ONLY_KNOCKING
-        } else {
-            soon
-        };
+        let mut until = now + delay;
+        if let State::Connecting { since, .. } = self.state
+            && self.returns
+        {
+            let knock = now + delay.min(KNOCK_SPACING);
+            self.knock = Some(knock);
+            if since + STALE <= now {
+                self.hung = self.hung.saturating_add(1);
+                until = knock;
+            } else {
+                until = now + ONLY_KNOCKING;
+            }
+        }
         self.state = State::Waiting { until };
     }
 
