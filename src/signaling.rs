@@ -19,7 +19,7 @@ use madang_protocol::{
 use serde::{Serialize, de::DeserializeOwned};
 use wasm_bindgen::JsValue;
 
-use crate::sys::{clock, log, page, request, socket::Socket, value};
+use crate::sys::{clock, log, page, request, socket::Socket, turn, value};
 
 type Report = Rc<dyn Fn(SocketInput)>;
 
@@ -29,6 +29,8 @@ pub(crate) struct Signaling {
     /// The server's origin.
     server: String,
     report: Report,
+    /// The latest knock by TURN.
+    question: RefCell<Option<turn::Question>>,
     dialect: Dialect,
 }
 
@@ -62,7 +64,7 @@ impl Signaling {
         receive(&mut socket, event::SIGNAL, &report, SocketInput::Signal);
         receive(&mut socket, event::ERROR, &report, SocketInput::Error);
         let dialect = Dialect::Native { joins: Rc::default(), carried: Cell::default() };
-        Self { socket, server, report, dialect }
+        Self { socket, server, report, question: RefCell::default(), dialect }
     }
 
     /// Speaks the tutorial's dialect on this socket and reports to `report`.
@@ -88,7 +90,8 @@ impl Signaling {
         receive(&mut socket, tutorial::OFFER, &hear, Heard::Description);
         receive(&mut socket, tutorial::ANSWER, &hear, Heard::Description);
         receive(&mut socket, tutorial::ICE_CANDIDATE, &hear, Heard::Candidate);
-        Self { socket, server, report, dialect: Dialect::Tutorial { machine, room } }
+        let dialect = Dialect::Tutorial { machine, room };
+        Self { socket, server, report, question: RefCell::default(), dialect }
     }
 
     /// Connects, and joins with it; says at once that it is, if the page has done that already.
@@ -114,17 +117,28 @@ impl Signaling {
         self.socket.disconnect();
     }
 
-    /// Reports when the server answers a request.
-    pub(crate) fn knock(&self) {
+    /// Reports when the server answers a request, by HTTP or by TURN.
+    pub(crate) fn knock(&self, turn: &[String]) {
         let report = self.report.clone();
-        let knocked = request::knock(&format!("{}{HEALTH_PATH}", self.server), move || report(SocketInput::Reachable));
+        let answered = move || report(SocketInput::Reachable);
+        let mut knocked = request::knock(&format!("{}{HEALTH_PATH}", self.server), answered.clone());
+        if !turn.is_empty() {
+            // The one before is dropped when this one is made: an answer that is on its way may be lost.
+            match turn::Question::ask(turn, answered) {
+                Ok(question) => drop(self.question.replace(Some(question))),
+                Err(error) => knocked = Err(error),
+            }
+        }
         if let Err(error) = knocked {
-            log::debug("madang: this browser makes no requests:", &error);
+            log::debug("madang: this browser does not knock:", &error);
         }
     }
 
     /// Says to the server what the session wants said: a join, a signal or goodbye.
     pub(crate) fn say(&self, output: &Output) {
+        if let Output::Join(_) = output {
+            self.question.take();
+        }
         match (&self.dialect, output) {
             (Dialect::Native { joins, carried, .. }, Output::Join(join)) => {
                 self.join(join, joins, carried.take());

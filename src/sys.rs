@@ -18,4 +18,5 @@ pub(crate) mod request;
 pub(crate) mod socket;
 pub(crate) mod stats;
 pub(crate) mod storage;
+pub(crate) mod turn;
 pub(crate) mod value;

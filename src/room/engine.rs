@@ -95,6 +95,7 @@ impl Engine {
         let tutorial = (options.dialect == Dialect::Tutorial)
             .then(|| (Tutorial::new(&secret, (seed >> 32) as u32), options.room.clone()));
         let session = Session::new(Config {
+            server: server.clone(),
             room: options.room,
             secret,
             name: options.name,
@@ -314,7 +315,7 @@ impl Engine {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Knock => self.signaling(Signaling::knock),
+            Output::Knock(turn) => self.signaling(|signaling| signaling.knock(&turn)),
             Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave | Output::SayGoodbye(_) => {
                 self.signaling(|signaling| signaling.say(&output))
             }

@@ -20,11 +20,11 @@ use super::{promise, stats::SelectedPair, value};
 extern "C" {
     #[wasm_bindgen(extends = web_sys::RtcPeerConnection, extends = web_sys::EventTarget, js_name = RTCPeerConnection)]
     #[derive(Clone, Debug)]
-    type Raw;
+    pub(super) type Raw;
     #[wasm_bindgen(constructor, catch, js_class = "RTCPeerConnection")]
-    fn new(configuration: &JsValue) -> Result<Raw, JsValue>;
+    pub(super) fn new(configuration: &JsValue) -> Result<Raw, JsValue>;
     #[wasm_bindgen(method, js_name = setLocalDescription)]
-    fn set_local_description_implicitly(this: &Raw) -> Promise;
+    pub(super) fn set_local_description_implicitly(this: &Raw) -> Promise;
     #[wasm_bindgen(method, js_name = setLocalDescription)]
     fn set_local_description_to(this: &Raw, description: &JsValue) -> Promise;
     #[wasm_bindgen(method, js_name = addIceCandidate)]

@@ -221,6 +221,7 @@ mod tests {
             let secret = Secret::from_bits([bits; 16]);
             let tutorial = Tutorial::new(&secret, u32::from(bits));
             let session = Session::new(Config {
+                server: "https://call.example".to_owned(),
                 room: "room".parse().unwrap(),
                 secret,
                 name: None,

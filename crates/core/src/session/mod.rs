@@ -14,6 +14,7 @@
 //! use madang_protocol::{Generation, Secret};
 //!
 //! let mut session = Session::new(Config {
+//!     server: "https://call.example".to_owned(),
 //!     room: "quiet-river-42".parse()?,
 //!     secret: Secret::from_bits([7; 16]), // random, in real life
 //!     name: None,
@@ -31,6 +32,7 @@
 
 mod event;
 mod input;
+mod knock;
 mod output;
 mod server;
 
@@ -58,6 +60,8 @@ pub type Time = Duration;
 /// What a session is made with.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The server's origin.
+    pub server: String,
     /// The room.
     pub room: RoomName,
     /// Proves this peer's id.
@@ -217,7 +221,7 @@ impl Session {
             SocketInput::IceServers(_) if !self.server.is_joined() => {} // the next join brings others
             SocketInput::IceServers(IceServers { ice_servers, expires }) => {
                 self.server.answered(self.now);
-                self.server.credentials(self.now, expires);
+                self.server.ice_servers(self.now, &ice_servers, expires);
                 self.event(SessionEvent::IceServers(ice_servers));
                 self.prepare();
             }
@@ -293,7 +297,7 @@ impl Session {
 
     fn joined(&mut self, joined: Joined) {
         self.server.joined(self.now);
-        self.server.credentials(self.now, joined.expires);
+        self.server.ice_servers(self.now, &joined.ice_servers, joined.expires);
         self.grace = Duration::from_millis(joined.limits.grace_ms);
         self.capacity = joined.limits.capacity;
         let first = !matches!(self.phase, Phase::Member(_));

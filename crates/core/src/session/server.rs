@@ -10,19 +10,20 @@
 //! Where a try to come back failed, small requests are sent beside: knocks. One that is answered
 //! makes a try at once. Where the server refuses, nothing else is tried for a while, since a browser whose
 //! WebSockets failed a dozen times delays the next ones by seconds. Where nothing comes back at all,
-//! tries are made anew all the time: TCP repeats what began before less and less often, and some
-//! browsers keep the connections of a few knocks for minutes, and make no more.
+//! some tries are made anew: TCP repeats what began before less and less often, and some browsers keep the
+//! connections of a few requests for minutes, and make no more. Where the server answers TURN as well,
+//! knocks go on by that, and tries become few here too.
 
 use std::{collections::VecDeque, time::Duration};
 
-use madang_protocol::{Generation, Goodbye, Join, VERSION};
+use madang_protocol::{Generation, Goodbye, IceServer, Join, VERSION};
 
 use crate::{
     backoff::Backoff,
     mutation::{Mutation, broken},
 };
 
-use super::{Config, Output, Time};
+use super::{Config, Output, Time, knock};
 
 /// How long connecting may take at first: the join timeout is shorter.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
@@ -34,12 +35,17 @@ const REACHED_PATIENCE: Duration = Duration::from_secs(3);
 /// and three seconds, and would not for a while.
 const HANGS: u32 = 12;
 const HANG_PATIENCE: Duration = Duration::from_secs(4);
+/// The same where knocks by TURN tell of the server, and how long later ones have.
+const HANGS_BESIDE_TURN: u32 = 3;
+const HANG_PATIENCE_BESIDE_TURN: Duration = Duration::from_secs(45);
 /// The same for all others: browsers delay them, and some networks just take long.
 const PATIENT: Duration = Duration::from_secs(10);
 /// A try that has not succeeded for so long has probably begun too early.
 const STALE: Duration = Duration::from_secs(1);
 /// The longest time between two knocks: so much later at most it is noticed that the server is there again.
 const KNOCK_SPACING: Duration = Duration::from_secs(1);
+/// The same by TURN, which repeats what was lost meanwhile.
+const TURN_SPACING: Duration = Duration::from_secs(2);
 /// How long nothing but knocks is tried where tries are refused: a page may be allowed sockets and not requests.
 const ONLY_KNOCKING: Duration = Duration::from_secs(25);
 /// Browsers tell of another network several times, and before it carries anything.
@@ -101,6 +107,10 @@ pub(crate) struct Server {
     returns: bool,
     /// When to knock, while away.
     knock: Option<Time>,
+    /// Where the server answers TURN, if it does.
+    turn: Vec<String>,
+    /// When to ask there again.
+    ask: Time,
     /// A knock was answered, while away.
     reached: bool,
     /// Tries that hung, while away.
@@ -124,6 +134,8 @@ impl Server {
             renewal: None,
             returns: false,
             knock: None,
+            turn: Vec::new(),
+            ask: Time::ZERO,
             reached: false,
             hung: 0,
             doubt: false,
@@ -166,13 +178,21 @@ impl Server {
         let patience = match (self.returns, self.knock) {
             (false, _) => CONNECT_PATIENCE,
             (true, None) => RETURN_PATIENCE,
-            (true, Some(_)) if (1..=HANGS).contains(&self.hung) => HANG_PATIENCE,
-            (true, Some(_)) => PATIENT,
+            (true, Some(_)) => self.patience_after_hangs(),
         };
         if self.returns {
             self.knock.get_or_insert(now + STALE);
         }
         self.connect_within(patience, now, out);
+    }
+
+    fn patience_after_hangs(&self) -> Duration {
+        match (self.hung, self.turn.is_empty()) {
+            (0, _) => PATIENT,
+            (..=HANGS, true) | (..=HANGS_BESIDE_TURN, false) => HANG_PATIENCE,
+            (_, true) => PATIENT,
+            (_, false) => HANG_PATIENCE_BESIDE_TURN,
+        }
     }
 
     fn connect_within(&mut self, patience: Duration, now: Time, out: &mut VecDeque<Output>) {
@@ -236,7 +256,8 @@ impl Server {
 
     /// The credentials in `iceServers` are good for this many seconds. Fresh ones are asked for at
     /// half time: whoever restarts ICE near the end needs good ones.
-    pub(crate) fn credentials(&mut self, now: Time, expires: Option<u64>) {
+    pub(crate) fn ice_servers(&mut self, now: Time, ice_servers: &[IceServer], expires: Option<u64>) {
+        self.turn = knock::turn_at(&self.config.server, ice_servers);
         self.renewal = expires.map(|seconds| now + (Duration::from_secs(seconds) / 2).max(LEAST_RENEWAL));
     }
 
@@ -329,7 +350,11 @@ impl Server {
     pub(crate) fn tick(&mut self, now: Time, out: &mut VecDeque<Output>) -> Due {
         if self.knock.is_some_and(|at| at <= now) {
             self.knock = Some(now + self.backoff.next_delay().min(KNOCK_SPACING));
-            out.push_back(Output::Knock);
+            let asks = self.ask <= now;
+            if asks {
+                self.ask = now + TURN_SPACING;
+            }
+            out.push_back(Output::Knock(if asks { self.turn.clone() } else { Vec::new() }));
         }
         match self.state {
             State::Waiting { until } if until <= now => {

@@ -23,7 +23,7 @@ fn connects(out: &[Output]) -> Vec<&Join> {
 }
 
 fn knocks(out: &[Output]) -> usize {
-    out.iter().filter(|output| **output == Output::Knock).count()
+    out.iter().filter(|output| matches!(output, Output::Knock(_))).count()
 }
 
 #[test]
@@ -119,7 +119,15 @@ fn a_changed_network_ends_the_wait() {
 
 /// A member whose first try to come back fails.
 fn away() -> Stage {
+    away_from(&[])
+}
+
+/// The same, from a server with these `iceServers`.
+fn away_from(urls: &[&str]) -> Stage {
     let mut stage = Stage::joined(true, vec![]);
+    let urls = urls.iter().map(|url| (*url).to_owned()).collect();
+    let ice_servers = vec![IceServer { urls, username: None, credential: None }];
+    stage.socket(SocketInput::IceServers(IceServers { ice_servers, expires: None }));
     stage.socket(SocketInput::Disconnected);
     let out = stage.wait(S);
     assert_eq!((connects(&out).len(), knocks(&out)), (1, 0), "most sockets are lost to a blip");
@@ -164,17 +172,24 @@ fn a_try_that_hangs_though_the_server_answers_is_repeated_soon() {
 
 #[test]
 fn where_the_server_refuses_few_tries_are_made_and_where_nothing_comes_back_many() {
-    for (refuses, expected) in [(true, 2..8), (false, 15..25)] {
-        let mut stage = away();
-        let mut tries = 0;
+    let own = "turn:call.example:443?transport=tcp";
+    for (refuses, turn, expected) in
+        [(true, "turn:b.example", 2..8), (false, "turn:b.example", 15..25), (true, own, 2..8), (false, own, 4..8)]
+    {
+        let mut stage = away_from(&[turn]);
+        let (mut tries, mut asked) = (0, 0);
         for _ in 0..1200 {
-            let now = connects(&stage.wait(S / 10)).len();
+            let out = stage.wait(S / 10);
+            asked += out.iter().filter(|output| matches!(output, Output::Knock(turn) if *turn == [own])).count();
+            let now = connects(&out).len();
             tries += now;
             if refuses && now > 0 {
                 stage.socket(SocketInput::ConnectFailed);
             }
         }
         assert!(expected.contains(&tries), "{tries} tries in two minutes");
+        assert_eq!(asked > 40, turn == own, "{asked} questions");
+        assert!(asked < 61, "{asked} questions");
     }
 }
 

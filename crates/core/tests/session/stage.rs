@@ -35,6 +35,7 @@ impl Stage {
     /// A session that is about to start; `polite` towards the other.
     pub(crate) fn new(polite: bool) -> Self {
         let session = Session::new(Config {
+            server: "https://call.example".to_owned(),
             room: "room".parse().unwrap(),
             secret: Secret::from_bits([9; 16]),
             name: None,

@@ -55,6 +55,7 @@ impl World {
         let secret = self.secret_of(peer);
         let seed = self.random.bits();
         let session = Session::new(Config {
+            server: "https://call.example".to_owned(),
             room: "room".parse().unwrap(),
             secret,
             name: None,
@@ -127,7 +128,7 @@ impl World {
         match output {
             Output::Connect(join) => self.connect(page, join),
             Output::Prepare => {}
-            Output::Knock => {
+            Output::Knock(_) => {
                 let peer = self.pages[page].peer;
                 if self.server_down == 0 && self.outages[peer] == 0 {
                     let latency = self.latency[peer];
