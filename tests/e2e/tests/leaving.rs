@@ -12,6 +12,15 @@ const VISITS: usize = 10;
 /// The server's grace for a peer whose socket dropped.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// Firefox may cancel a page's JavaScript in the middle when a person closes it or goes elsewhere. Nothing
+/// can be right within the page after that, and sometimes it says so; what counts is what the other sees.
+const CANCELLED: [&str; 2] = ["closure invoked recursively or after being dropped", "unreachable executed"];
+
+/// Browsers whose page ends in mid-call, and what it may complain of.
+fn leavers() -> [(Setup, &'static [&'static str]); 3] {
+    [(Setup::chromium(), &[]), (Setup::firefox(), &CANCELLED), (Setup::firefox().uncancelled(), &[])]
+}
+
 #[tokio::test]
 async fn a_peer_that_leaves_is_gone_at_once() -> Result<()> {
     scenario("leave", async |stage| {
@@ -32,8 +41,9 @@ async fn a_peer_that_leaves_is_gone_at_once() -> Result<()> {
 async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
     scenario("tab-closed", async |stage| {
         let server = stage.server(&[]).await?;
-        for leaver in [Setup::chromium(), Setup::firefox()] {
+        for (leaver, complaints) in leavers() {
             let (ada, ben, _) = stage.call(&server, &Setup::chromium(), &leaver).await?;
+            complaints.iter().for_each(|complaint| ben.expect_in_console(complaint));
             let closed = ben.close_tab().await?;
             ada.remote_gone(AT_ONCE).await.with_context(|| format!("{leaver:?}"))?;
             stage.took("tab closed", closed.elapsed());
@@ -43,18 +53,11 @@ async fn a_peer_whose_tab_is_closed_is_gone_at_once() -> Result<()> {
     .await
 }
 
-/// Firefox may cancel a page's JavaScript in the middle when a person goes elsewhere. Nothing can be
-/// right within the page after that, and sometimes it says so; what counts is what the other sees.
-const CANCELLED: [&str; 2] = ["closure invoked recursively or after being dropped", "unreachable executed"];
-
 #[tokio::test]
 async fn a_page_that_goes_elsewhere_in_mid_call_is_gone_at_once() -> Result<()> {
     scenario("elsewhere", async |stage| {
         let server = stage.server(&[]).await?;
-        let cancelled: &[&str] = &CANCELLED;
-        for (browser, complaints) in
-            [(Setup::chromium(), &[][..]), (Setup::firefox(), cancelled), (Setup::firefox().uncancelled(), &[])]
-        {
+        for (browser, complaints) in leavers() {
             let (ada, ben) = (stage.page("ada", &Setup::chromium()).await?, stage.page("ben", &browser).await?);
             complaints.iter().for_each(|complaint| ben.expect_in_console(complaint));
             for _ in 0..VISITS {
