@@ -29,7 +29,7 @@ pub(crate) struct Signaling {
     /// The server's origin.
     server: String,
     report: Report,
-    /// The latest knock by TURN.
+    /// For knocks by TURN, while away.
     question: RefCell<Option<turn::Question>>,
     dialect: Dialect,
 }
@@ -118,13 +118,16 @@ impl Signaling {
     }
 
     /// Reports when the server answers a request, by HTTP or by TURN.
-    pub(crate) fn knock(&self, turn: &[String]) {
+    pub(crate) fn knock(&self, turn: Option<&str>) {
         let report = self.report.clone();
         let answered = move || report(SocketInput::Reachable);
         let mut knocked = request::knock(&format!("{}{HEALTH_PATH}", self.server), answered.clone());
-        if !turn.is_empty() {
-            // The one before is dropped when this one is made: an answer that is on its way may be lost.
-            match turn::Question::ask(turn, answered) {
+        if let Some(url) = turn {
+            let question = match self.question.take() {
+                Some(question) => Ok(question.ask_again()),
+                None => turn::Question::ask(url, answered),
+            };
+            match question {
                 Ok(question) => drop(self.question.replace(Some(question))),
                 Err(error) => knocked = Err(error),
             }

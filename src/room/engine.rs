@@ -315,7 +315,7 @@ impl Engine {
         match output {
             Output::Connect(join) => self.signaling(|signaling| signaling.connect(&join)),
             Output::Disconnect => self.signaling(Signaling::disconnect),
-            Output::Knock(turn) => self.signaling(|signaling| signaling.knock(&turn)),
+            Output::Knock(turn) => self.signaling(|signaling| signaling.knock(turn.as_deref())),
             Output::Join(_) | Output::Signal(_) | Output::AskForIceServers | Output::Leave | Output::SayGoodbye(_) => {
                 self.signaling(|signaling| signaling.say(&output))
             }

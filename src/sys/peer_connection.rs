@@ -5,7 +5,7 @@
 //! `setParameters()`: a short extern block adds them.
 
 use gloo_events::EventListener;
-use js_sys::{Array, JSON, Promise, Reflect};
+use js_sys::{Array, JSON, Promise};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
@@ -44,6 +44,14 @@ extern "C" {
     fn parameters(this: &Sender) -> JsValue;
     #[wasm_bindgen(method, js_name = setParameters)]
     fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
+}
+
+/// `setLocalDescription({type: "rollback"})`.
+pub(super) fn roll_back(raw: &Raw, done: impl FnOnce(Result<(), JsValue>) + 'static) {
+    match JSON::parse(r#"{"type":"rollback"}"#) {
+        Ok(rollback) => promise::settled(&raw.set_local_description_to(&rollback), |result| done(result.map(drop))),
+        Err(error) => done(Err(error)),
+    }
 }
 
 /// What a connection tells its owner.
@@ -114,11 +122,7 @@ impl PeerConnection {
 
     /// `setLocalDescription({type: "rollback"})`.
     pub(crate) fn rollback(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        let rollback = js_sys::Object::new();
-        if let Err(error) = Reflect::set(&rollback, &"type".into(), &"rollback".into()) {
-            return done(Err(error));
-        }
-        promise::settled(&self.raw.set_local_description_to(&rollback), |result| done(result.map(drop)));
+        roll_back(&self.raw, done);
     }
 
     /// `setRemoteDescription({type: kind, sdp})`.

@@ -13,9 +13,9 @@ pub enum Output {
     /// Disconnect the socket for good, or before the next [`Output::Connect`].
     Disconnect,
     /// Ask the server whether it is there: for [`HEALTH_PATH`](madang_protocol::HEALTH_PATH), beside
-    /// earlier requests that are not answered yet, and by TURN at these URLs, if any, instead of earlier
-    /// ones. Any answer, a refusal too, is [`SocketInput::Reachable`](super::SocketInput::Reachable).
-    Knock(Vec<String>),
+    /// earlier requests that are not answered yet, and by TURN at this URL, if any, anew. Any answer, a
+    /// refusal too, is [`SocketInput::Reachable`](super::SocketInput::Reachable).
+    Knock(Option<String>),
     /// Emit `join`, unless this one went along with the connection, and answer with
     /// [`SocketInput::JoinReply`](super::SocketInput::JoinReply).
     Join(Join),

@@ -44,7 +44,7 @@ const PATIENT: Duration = Duration::from_secs(10);
 const STALE: Duration = Duration::from_secs(1);
 /// The longest time between two knocks: so much later at most it is noticed that the server is there again.
 const KNOCK_SPACING: Duration = Duration::from_secs(1);
-/// The same by TURN, which repeats what was lost meanwhile.
+/// The same by TURN: TCP repeats what was lost after one second, and not again before three.
 const TURN_SPACING: Duration = Duration::from_secs(2);
 /// How long nothing but knocks is tried where tries are refused: a page may be allowed sockets and not requests.
 const ONLY_KNOCKING: Duration = Duration::from_secs(25);
@@ -108,7 +108,7 @@ pub(crate) struct Server {
     /// When to knock, while away.
     knock: Option<Time>,
     /// Where the server answers TURN, if it does.
-    turn: Vec<String>,
+    turn: Option<String>,
     /// When to ask there again.
     ask: Time,
     /// A knock was answered, while away.
@@ -134,7 +134,7 @@ impl Server {
             renewal: None,
             returns: false,
             knock: None,
-            turn: Vec::new(),
+            turn: None,
             ask: Time::ZERO,
             reached: false,
             hung: 0,
@@ -187,7 +187,7 @@ impl Server {
     }
 
     fn patience_after_hangs(&self) -> Duration {
-        match (self.hung, self.turn.is_empty()) {
+        match (self.hung, self.turn.is_none()) {
             (0, _) => PATIENT,
             (..=HANGS, true) | (..=HANGS_BESIDE_TURN, false) => HANG_PATIENCE,
             (_, true) => PATIENT,
@@ -354,7 +354,7 @@ impl Server {
             if asks {
                 self.ask = now + TURN_SPACING;
             }
-            out.push_back(Output::Knock(if asks { self.turn.clone() } else { Vec::new() }));
+            out.push_back(Output::Knock(self.turn.clone().filter(|_| asks)));
         }
         match self.state {
             State::Waiting { until } if until <= now => {
