@@ -12,6 +12,7 @@ mod trial;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use madang_e2e::Setup;
 
 use self::call::{Contestant, Stand};
 use self::table::{Row, Table};
@@ -35,6 +36,9 @@ pub(crate) struct Options {
     /// Leave the tutorial's page out.
     #[arg(long)]
     alone: bool,
+    /// In Firefox at both ends, without the tutorial's page. Set-up begins with a button there, and is longer for it.
+    #[arg(long)]
+    firefox: bool,
     /// Print what pages and connections said of every fault, not only where media did not come back.
     #[arg(long)]
     evidence: bool,
@@ -56,8 +60,9 @@ pub(crate) async fn measure(options: &Options) -> Result<()> {
     let trials: Vec<&Trial> = TRIALS.iter().filter(|trial| options.wants(trial)).collect();
     let names = || TRIALS.iter().map(|trial| trial.name).collect::<Vec<_>>().join(", ");
     ensure!(!trials.is_empty(), "no fault is named so; there are: {}", names());
-    let contestants = if options.alone { &Contestant::BOTH[..1] } else { &Contestant::BOTH };
-    let stand = Stand::start().await?;
+    let contestants = if options.alone || options.firefox { &Contestant::BOTH[..1] } else { &Contestant::BOTH };
+    let browser = if options.firefox { Setup::firefox() } else { Setup::chromium() };
+    let stand = Stand::start(&browser).await?;
     let mut table = Table::default();
     for trial in trials {
         for time in 1..=options.times {

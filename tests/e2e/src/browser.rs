@@ -155,7 +155,7 @@ impl Setup {
         self
     }
 
-    /// Chromium only: keeps when media came, for `Page::recording`.
+    /// Keeps when media came, for `Page::recording`. In Firefox only for pages that are joined by `Page::join`.
     #[must_use]
     pub fn recorded(mut self) -> Self {
         self.recorded = true;

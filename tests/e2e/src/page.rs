@@ -38,6 +38,8 @@ struct Inner {
     console: Console,
     /// The selector of the other's picture.
     remote: RefCell<String>,
+    /// What came is kept only from when the page is there: no script runs before this browser's pages.
+    records_late: bool,
     closed: Cell<bool>,
 }
 
@@ -76,12 +78,13 @@ impl Page {
             running: RefCell::new(Some(running)),
             console: Console::default(),
             remote: RefCell::new(REMOTE_VIDEO.to_owned()),
+            records_late: setup.recorded && setup.browser == Browser::Firefox,
             closed: Cell::new(false),
         }));
         if setup.routes {
             route::prepare(&page).await?;
         }
-        if setup.recorded {
+        if setup.recorded && setup.browser == Browser::Chromium {
             recording::prepare(&page).await?;
         }
         Ok(page)
@@ -107,9 +110,14 @@ impl Page {
         self.0.client.goto(url).await.with_context(|| format!("{} opens {url}", self.name()))
     }
 
-    /// Opens a room's link, joining at once.
+    /// Opens a room's link and joins: with the link, or where a recording has to begin before by the button.
     pub async fn join(&self, room: &Room) -> Result<()> {
-        self.open(&room.join_link()).await
+        if !self.0.records_late {
+            return self.open(&room.join_link()).await;
+        }
+        self.open(&room.link).await?;
+        recording::begin(self).await?;
+        self.click("join").await
     }
 
     /// Reloads.

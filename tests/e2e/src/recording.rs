@@ -78,10 +78,16 @@ impl Gaps {
     }
 }
 
-/// To be called before the page is opened.
+const RECORD: &str = include_str!("js/record.js");
+
+/// To be called before the page is opened, in Chromium.
 pub(crate) async fn prepare(page: &Page) -> Result<()> {
-    let source = json!({"source": include_str!("js/record.js")});
-    page.devtools("Page.addScriptToEvaluateOnNewDocument", source).await.map(drop)
+    page.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": RECORD})).await.map(drop)
+}
+
+/// To be called in a page that has no connection yet.
+pub(crate) async fn begin(page: &Page) -> Result<()> {
+    page.script(RECORD, vec![]).await.map(drop)
 }
 
 impl Page {

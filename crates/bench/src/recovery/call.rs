@@ -65,13 +65,13 @@ pub(super) struct Stand {
 }
 
 impl Stand {
-    pub(super) async fn start() -> Result<Self> {
+    pub(super) async fn start(browser: &Setup) -> Result<Self> {
         let networks = Networks::start(Family::V4, &[]).await?;
         let host = 2;
         let folder = tutorial(&format!("stun:{}:443", networks.lab.address(host)))?;
         let www = folder.path().to_str().context("the temporary folder's name is not text")?;
         let tutorial = networks.another_server(host, &["--www", www]).await?;
-        let page = async |side, name| networks.start_page(side, name, Setup::chromium().recorded().unhurried()).await;
+        let page = async |side, name| networks.start_page(side, name, browser.clone().recorded().unhurried()).await;
         let (a, b) = (page(Side::A, "a").await?, page(Side::B, "b").await?);
         let (begun, calls) = (Cell::new(Moment::now()), Cell::default());
         Ok(Self { a, b, tutorial, networks, _folder: folder, begun, calls })
@@ -97,17 +97,19 @@ impl Stand {
     pub(super) async fn open(&self, contestant: Contestant) -> Result<Moment> {
         self.calls.set(self.calls.get() + 1);
         self.begun.set(Moment::now());
-        let link = match contestant {
-            Contestant::Madang => self.networks.server.room().join_link(),
-            Contestant::Tutorial => format!("{}/tutorial.html#call-{}", self.tutorial.origin(), self.calls.get()),
+        let room = self.networks.server.room();
+        let tutorial = format!("{}/tutorial.html#call-{}", self.tutorial.origin(), self.calls.get());
+        let visit = async |page: &Page| match contestant {
+            Contestant::Madang => page.join(&room).await,
+            Contestant::Tutorial => page.open(&tutorial).await,
         };
-        self.a.open(&link).await?;
+        visit(&self.a).await?;
         until("the first page to wait in the room", SOON, async || {
             Ok((self.a.script(contestant.waiting(), vec![]).await? == true).then_some(()))
         })
         .await?;
         let opened = Moment::now();
-        self.b.open(&link).await?;
+        visit(&self.b).await?;
         Ok(opened)
     }
 

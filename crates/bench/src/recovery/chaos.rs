@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail};
+use madang_e2e::Setup;
 use madang_e2e::recording::{Moment, gaps};
 use madang_lab::{Fault, Kind, Side};
 
@@ -60,7 +61,7 @@ pub(crate) async fn chaos(options: &Options) -> Result<()> {
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(1, |since| since.as_secs() % 1_000_000)
     });
     println!("{} minutes; again with --seed {seed}", options.minutes);
-    let stand = Stand::start().await?;
+    let stand = Stand::start(&Setup::chromium()).await?;
     stand.behind(Kind::Cone)?;
     stand.meet(Contestant::Madang).await?.context("no call to begin with")?;
     println!("wasm memory at the start: {}", memory(&stand).await?);

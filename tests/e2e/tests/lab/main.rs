@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod at_once;
+mod firefox;
 mod ipv6;
 mod links;
 mod matrix;

@@ -1,0 +1,53 @@
+//! Faults in Firefox, which tells a page of no other network, takes no orders for key frames, and stops media
+//! while it restarts ICE. How long a call is away there is measured by `cargo xtask bench recovery -- --firefox`;
+//! here it has to come back.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use madang_e2e::lab::Networks;
+use madang_e2e::recording::Moment;
+use madang_e2e::{Setup, scenario};
+use madang_lab::{Family, Fault, Kind, Side};
+
+use crate::pair::Pair;
+
+const BOUND: Duration = Duration::from_secs(15);
+
+/// One call goes through all of it.
+#[tokio::test]
+async fn a_call_in_firefox_outlives_cuts_other_networks_and_blocked_udp() -> Result<()> {
+    if !madang_lab::possible() {
+        return Ok(());
+    }
+    scenario("lab-firefox", async |stage| {
+        let networks = Networks::new(stage, Family::V4).await?;
+        let setup = || Setup::firefox().recorded();
+        let pair = Pair::start(stage, &networks, setup(), setup()).await?;
+        for page in [&pair.a, &pair.b] {
+            // What Firefox itself says of a server that it does not reach.
+            page.expect_in_console("Firefox can’t establish a connection");
+        }
+        pair.call(&networks, Kind::Cone, Kind::Cone).await?;
+        for (what, fault) in [("link down", Fault::LinkDown(Side::A)), ("silent cut", Fault::Cut(Side::A))] {
+            let ongoing = networks.begin(fault)?;
+            // How long it lasts is the fault; nothing is waited for.
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let repaired = Moment::now();
+            ongoing.end()?;
+            pair.back_within(stage, what, repaired, BOUND).await?;
+        }
+        let left = Moment::now();
+        let away = networks.begin(Fault::Away)?;
+        pair.back_within(stage, "to another network", left, BOUND).await?;
+        let left = Moment::now();
+        away.end()?;
+        pair.back_within(stage, "and home again", left, BOUND).await?;
+        let blocked = Moment::now();
+        let ongoing = networks.begin(Fault::NoUdp(Side::A))?;
+        pair.back_within(stage, "UDP blocked", blocked, BOUND).await?;
+        ongoing.end()?;
+        pair.part().await
+    })
+    .await
+}
