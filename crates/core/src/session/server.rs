@@ -350,6 +350,7 @@ impl Server {
     pub(crate) fn tick(&mut self, now: Time, out: &mut VecDeque<Output>) -> Due {
         if self.knock.is_some_and(|at| at <= now) {
             self.knock = Some(now + self.backoff.next_delay().min(KNOCK_SPACING));
+            // Also where tries are refused: what refuses may be something on the way, and then nothing comes back.
             let asks = self.ask <= now;
             if asks {
                 self.ask = now + TURN_SPACING;
