@@ -11,7 +11,7 @@ use crate::renewal::restart_ice;
 use crate::watched::watched;
 
 /// A call outlives a fault that lasts so long. Media is back within `bound` of its end.
-async fn outlives(name: &str, what: &str, fault: Fault, lasts: Duration, bound: Duration) -> Result<()> {
+pub(crate) async fn outlives(name: &str, what: &str, fault: Fault, lasts: Duration, bound: Duration) -> Result<()> {
     if !madang_lab::possible() {
         return Ok(());
     }
@@ -29,7 +29,8 @@ async fn outlives(name: &str, what: &str, fault: Fault, lasts: Duration, bound: 
     .await
 }
 
-const SOON: Duration = Duration::from_secs(3);
+/// After a repair.
+pub(crate) const SOON: Duration = Duration::from_secs(3);
 
 #[tokio::test]
 async fn a_call_outlives_a_link_that_is_down_for_ten_seconds() -> Result<()> {

@@ -5,6 +5,7 @@ mod at_once;
 mod firefox;
 mod ipv6;
 mod links;
+mod long;
 mod matrix;
 mod pair;
 mod poor;

@@ -26,7 +26,7 @@ async fn a_call_does_not_notice_that_the_server_was_killed() -> Result<()> {
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
         let killed = Moment::now();
         networks.server.kill();
-        back_again(stage, &networks, &pair, "server killed", killed).await?;
+        back_again(stage, &networks, &pair, "server killed", killed, A_SECOND).await?;
         others_meet(stage, &networks, &pair).await
     })
     .await
@@ -42,16 +42,25 @@ async fn a_call_does_not_notice_that_the_server_was_told_to_end() -> Result<()> 
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
         let told = Moment::now();
         networks.server.terminate().await?;
-        back_again(stage, &networks, &pair, "server told to end", told).await?;
+        back_again(stage, &networks, &pair, "server told to end", told, A_SECOND).await?;
         pair.part().await
     })
     .await
 }
 
-/// The server comes back a second later: media went on, and the two hear of each other again.
-async fn back_again(stage: &Stage, networks: &Networks, pair: &Pair, what: &str, gone: Moment) -> Result<()> {
+const A_SECOND: Duration = Duration::from_secs(1);
+
+/// The server comes back after so long: media went on, and the two hear of each other again.
+pub(crate) async fn back_again(
+    stage: &Stage,
+    networks: &Networks,
+    pair: &Pair,
+    what: &str,
+    gone: Moment,
+    away: Duration,
+) -> Result<()> {
     // How long it is away is the fault; nothing is waited for.
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::sleep(away).await;
     networks.server.launch().await?;
     let back = Instant::now();
     pair.a.click("mic").await?;
