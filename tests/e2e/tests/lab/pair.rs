@@ -29,11 +29,14 @@ fn can_be_direct(one: Kind, other: Kind) -> bool {
 /// are. Where the relay can be reached by TCP it can be by TLS, and Firefox takes now one, now the other.
 ///
 /// Firefox also looks no further once the other has chosen a pair, and leaves the better ones `frozen`. Whoever
-/// has to go by TCP may choose its TCP allocation before that by UDP was tried.
-fn best(own: Kind, other: Kind, browser: Browser) -> &'static [&'static str] {
+/// has to go by TCP may choose its TCP allocation before that by UDP was tried. And Chromium gathers no more once it
+/// is connected: where the answer to a request for an allocation by UDP was lost, that by TCP may be there first.
+fn best(own: Kind, other: Kind, browser: Browser, lossy: bool) -> &'static [&'static str] {
     match own {
         _ if can_be_direct(own, other) => &["direct"],
-        _ if browser == Browser::Firefox && has_udp(own) && !has_udp(other) => &["relay-udp", "relay-tcp", "relay-tls"],
+        _ if has_udp(own) && (lossy || (browser == Browser::Firefox && !has_udp(other))) => {
+            &["relay-udp", "relay-tcp", "relay-tls"]
+        }
         Kind::UdpBlocked | Kind::OnlyTcp443 => &["relay-tcp", "relay-tls"],
         Kind::OnlyTls443 => &["relay-tls"],
         _ => &["relay-udp"],
@@ -73,7 +76,7 @@ impl Pair {
             networks.lab.router(side).lose(percent)?;
         }
         let took = self.meet(&networks.server).await?;
-        let ways = (best(a, b, self.a.browser()), best(b, a, self.b.browser()));
+        let ways = (best(a, b, self.a.browser(), percent > 0), best(b, a, self.b.browser(), percent > 0));
         let call = Call { a: route(&self.a, ways.0).await?, b: route(&self.b, ways.1).await?, took };
         hosts_are_of_the_lab(&networks.lab, Side::A, &call.a)?;
         hosts_are_of_the_lab(&networks.lab, Side::B, &call.b)?;
