@@ -187,11 +187,14 @@ impl Server {
     }
 
     fn patience_after_hangs(&self) -> Duration {
-        match (self.hung, self.turn.is_none()) {
-            (0, _) => PATIENT,
-            (..=HANGS, true) | (..=HANGS_BESIDE_TURN, false) => HANG_PATIENCE,
-            (_, true) => PATIENT,
-            (_, false) => HANG_PATIENCE_BESIDE_TURN,
+        let (hangs, later) = match self.turn {
+            Some(_) => (HANGS_BESIDE_TURN, HANG_PATIENCE_BESIDE_TURN),
+            None => (HANGS, PATIENT),
+        };
+        match self.hung {
+            0 => PATIENT,
+            hung if hung <= hangs => HANG_PATIENCE,
+            _ => later,
         }
     }
 

@@ -1,5 +1,4 @@
-//! Faults in Firefox, which tells a page of no other network, takes no orders for key frames, and stops media
-//! while it restarts ICE. How long a call is away there is measured by `cargo xtask bench recovery -- --firefox`;
+//! Faults in Firefox, which takes no orders for key frames and stops media while it restarts ICE. How long a call is away there is measured by `cargo xtask bench recovery -- --firefox`;
 //! here it has to come back.
 
 use std::time::Duration;
@@ -29,20 +28,10 @@ async fn a_call_in_firefox_outlives_cuts_other_networks_and_blocked_udp() -> Res
             page.expect_in_console("wss://");
         }
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
-        for (what, fault) in [("link down", Fault::LinkDown(Side::A)), ("silent cut", Fault::Cut(Side::A))] {
-            let ongoing = networks.begin(fault)?;
-            // How long it lasts is the fault; nothing is waited for.
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            let repaired = Moment::now();
-            ongoing.end()?;
-            pair.back_within(stage, what, repaired, BOUND).await?;
+        for fault in [("link down", Fault::LinkDown(Side::A)), ("silent cut", Fault::Cut(Side::A))] {
+            pair.outlives(stage, &networks, fault, Duration::from_secs(10), BOUND).await?;
         }
-        let left = Moment::now();
-        let away = networks.begin(Fault::Away)?;
-        pair.back_within(stage, "to another network", left, BOUND).await?;
-        let left = Moment::now();
-        away.end()?;
-        pair.back_within(stage, "and home again", left, BOUND).await?;
+        pair.follows(stage, &networks, BOUND).await?;
         let blocked = Moment::now();
         let ongoing = networks.begin(Fault::NoUdp(Side::A))?;
         pair.back_within(stage, "UDP blocked", blocked, BOUND).await?;

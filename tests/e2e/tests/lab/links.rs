@@ -18,12 +18,7 @@ pub(crate) async fn outlives(name: &str, what: &str, fault: Fault, lasts: Durati
     scenario(name, async |stage| {
         let (networks, pair) = watched(stage).await?;
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
-        let ongoing = networks.begin(fault)?;
-        // How long it lasts is the fault; nothing is waited for.
-        tokio::time::sleep(lasts).await;
-        let repaired = Moment::now();
-        ongoing.end()?;
-        pair.back_within(stage, what, repaired, bound).await?;
+        pair.outlives(stage, &networks, (what, fault), lasts, bound).await?;
         pair.part().await
     })
     .await

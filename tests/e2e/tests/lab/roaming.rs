@@ -20,12 +20,7 @@ async fn a_call_is_on_another_network_within_four_seconds() -> Result<()> {
     scenario("lab-roam-bound", async |stage| {
         let (networks, pair) = watched(stage).await?;
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
-        let left = Moment::now();
-        let away = networks.begin(Fault::Away)?;
-        pair.back_within(stage, "to another network", left, BOUND).await?;
-        let left = Moment::now();
-        away.end()?;
-        pair.back_within(stage, "and home again", left, BOUND).await?;
+        pair.follows(stage, &networks, BOUND).await?;
         pair.part().await
     })
     .await

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use madang_e2e::lab::Networks;
 use madang_e2e::recording::{Gaps, Moment, evidence, gaps, media_back};
 use madang_e2e::{Setup, Stage};
-use madang_lab::Family;
+use madang_lab::{Family, Fault};
 
 use crate::pair::Pair;
 
@@ -46,6 +46,33 @@ impl Pair {
             bail!("{what}: {back:?} is later than {bound:?}\n{}", evidence(pages, since).await);
         }
         Ok(())
+    }
+
+    /// A fault that lasts so long. Media is back within `bound` of its end.
+    pub(crate) async fn outlives(
+        &self,
+        stage: &Stage,
+        networks: &Networks,
+        (what, fault): (&str, Fault),
+        lasts: Duration,
+        bound: Duration,
+    ) -> Result<()> {
+        let ongoing = networks.begin(fault)?;
+        // How long it lasts is the fault; nothing is waited for.
+        tokio::time::sleep(lasts).await;
+        let repaired = Moment::now();
+        ongoing.end()?;
+        self.back_within(stage, what, repaired, bound).await
+    }
+
+    /// One goes to another network and comes home again. Media is back within `bound` each time.
+    pub(crate) async fn follows(&self, stage: &Stage, networks: &Networks, bound: Duration) -> Result<()> {
+        let left = Moment::now();
+        let away = networks.begin(Fault::Away)?;
+        self.back_within(stage, "to another network", left, bound).await?;
+        let left = Moment::now();
+        away.end()?;
+        self.back_within(stage, "and home again", left, bound).await
     }
 
     /// Neither picture nor audio stopped for long enough to be noticed, on either side.
