@@ -63,6 +63,7 @@ impl Connection {
                     self.call(ConnectionCall::SendKeyFrame, out);
                 }
             }
+            ConnectionState::Disconnected => self.flow.disconnected(now),
             _ => self.flow.lost(),
         }
     }
@@ -89,10 +90,9 @@ impl Connection {
                 self.call(ConnectionCall::SendKeyFrame, out);
             }
         } else if let Some(came) = self.flow.stopped(now)
-            && expected
             && !broken(Mutation::SilenceIgnored)
         {
-            self.recovery.silent(now, came);
+            self.recovery.silent(now, came, expected);
         }
         self.route.replace(route) != Some(route)
     }

@@ -5,7 +5,7 @@
 //! `bytesReceived`: media and its reports, no connectivity checks) is read twice a second. What never
 //! flowed cannot stop, so silence counts from the last time that more had come. After a sign of
 //! trouble (another network, a lost socket) it is read more often for a while, and less silence is
-//! enough.
+//! enough. While ICE says `disconnected` it is read as well: what comes then comes by a path.
 
 use std::time::Duration;
 
@@ -29,12 +29,19 @@ pub(crate) struct Flow {
     received: Option<u64>,
     came: Option<Time>,
     alert_until: Option<Time>,
+    /// ICE says that nothing can come.
+    disconnected: bool,
 }
 
 impl Flow {
     /// Media can flow, perhaps along another route than before.
     pub(crate) fn connected(&mut self, now: Time) {
         *self = Self { at: Some(now), ..Self::default() };
+    }
+
+    /// It cannot, says ICE, and may be late to see that it can again. What came before does not count.
+    pub(crate) fn disconnected(&mut self, now: Time) {
+        *self = Self { at: Some(now), disconnected: true, ..Self::default() };
     }
 
     /// It cannot.
@@ -56,7 +63,11 @@ impl Flow {
     pub(crate) fn tick(&mut self, now: Time) -> bool {
         let due = self.at.is_some_and(|at| at <= now);
         if due {
-            self.at = Some(now + if self.is_alert(now) { ALERT_INTERVAL } else { INTERVAL });
+            self.at = Some(match self.is_alert(now) {
+                true => now + ALERT_INTERVAL,
+                false if self.disconnected => now + CLOSER,
+                false => now + INTERVAL,
+            });
         }
         due
     }
@@ -69,7 +80,8 @@ impl Flow {
     /// So many bytes have come in all; `true` if that is more than the last time. Another pair counts
     /// from its own beginning.
     pub(crate) fn read(&mut self, now: Time, received: u64) -> bool {
-        let more = self.received.replace(received).unwrap_or_default() != received;
+        let before = self.received.replace(received);
+        let more = before.unwrap_or(if self.disconnected { received } else { 0 }) != received;
         if more {
             self.came = Some(now);
         } else if self.came.is_some() {
@@ -123,6 +135,21 @@ mod tests {
         assert_eq!(flow.stopped(ms(5000)), Some(ms(600)));
         assert!(flow.tick(ms(5000)));
         assert_eq!(flow.timeout(), Some(ms(5500)));
+    }
+
+    #[test]
+    fn what_comes_while_disconnected_counts_from_then_on() {
+        let mut flow = Flow::default();
+        let ms = Duration::from_millis;
+        flow.connected(ms(0));
+        assert!(flow.tick(ms(0)) && flow.read(ms(0), 1000));
+        flow.disconnected(ms(100));
+        assert!(flow.tick(ms(100)) && !flow.read(ms(100), 1500), "it came before");
+        assert_eq!(flow.timeout(), Some(ms(350)));
+        assert!(flow.tick(ms(350)) && !flow.read(ms(350), 1500));
+        assert_eq!(flow.stopped(ms(9000)), None);
+        assert!(flow.tick(ms(600)) && flow.read(ms(600), 1600));
+        assert_eq!(flow.stopped(ms(2600)), Some(ms(600)));
     }
 
     #[test]

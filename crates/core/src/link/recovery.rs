@@ -51,8 +51,10 @@ pub(crate) struct Recovery {
     tries: u32,
     /// Not connected, for longer than is worth a word.
     lost: bool,
-    /// Connected, as ICE sees it; but nothing comes.
-    silent: bool,
+    /// What comes says otherwise than ICE: nothing, though it is `connected`, or something, though
+    /// it is `disconnected`. That it stays for up to six seconds in Firefox, until a check of its
+    /// consent (RFC 7675) is answered, and media flows by the same path meanwhile.
+    contradicted: bool,
     /// Why it is not connected any more, and since when.
     cause: Option<(Cause, Time)>,
     network_changed_at: Option<Time>,
@@ -78,7 +80,7 @@ impl Recovery {
             tried_at: None,
             tries: 0,
             lost: true,
-            silent: false,
+            contradicted: false,
             cause: None,
             network_changed_at: None,
         }
@@ -86,12 +88,16 @@ impl Recovery {
 
     /// Media can flow.
     pub(crate) fn is_connected(&self) -> bool {
-        self.state == ConnectionState::Connected && !self.silent
+        match self.state {
+            ConnectionState::Connected => !self.contradicted,
+            ConnectionState::Disconnected => self.contradicted,
+            _ => false,
+        }
     }
 
-    /// ICE says that there is a path, whether anything comes by it or not.
+    /// There is a path, as ICE says or as what comes by it shows.
     pub(crate) fn has_path(&self) -> bool {
-        self.state == ConnectionState::Connected
+        self.state == ConnectionState::Connected || self.is_connected()
     }
 
     /// Why it is not connected any more, and since when.
@@ -105,22 +111,30 @@ impl Recovery {
         self.cause.get_or_insert((cause, since));
     }
 
-    /// Nothing has come since `came`, though something is expected.
-    pub(crate) fn silent(&mut self, now: Time, came: Time) {
-        if self.state == ConnectionState::Connected && !self.silent && self.restarts > 0 {
-            (self.silent, self.lost) = (true, true);
-            self.blame(Cause::MediaStopped, came);
-            // A restart that was made just now is given a chance.
-            self.not_later_than(self.restarted_at.map_or(now, |at| now.max(at + CHANCE)));
+    /// Nothing has come since `came`. While ICE says `connected` that matters only where something is
+    /// `expected`.
+    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool) {
+        let disconnected = self.state == ConnectionState::Disconnected;
+        if !self.is_connected() || !(disconnected || (expected && self.restarts > 0)) {
+            return;
         }
+        (self.contradicted, self.lost) = (!self.contradicted, true);
+        self.blame(if disconnected { Cause::PathLost } else { Cause::MediaStopped }, came);
+        self.not_later_than(match self.restarted_at {
+            _ if self.restarts == 0 => now + TRIAL,
+            // A restart that was made just now is given a chance.
+            Some(at) => now.max(at + CHANCE),
+            None => now,
+        });
     }
 
     /// Something came; `true` if that ends a silence.
     pub(crate) fn heard(&mut self) -> bool {
-        let ends = self.silent;
+        let known = matches!(self.state, ConnectionState::Connected | ConnectionState::Disconnected);
+        let ends = known && !self.is_connected();
         if ends {
-            (self.silent, self.lost, self.cause) = (false, false, None);
-            (self.at, self.tried_at, self.tries) = (None, None, 0);
+            self.contradicted = !self.contradicted;
+            (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
         }
         ends
     }
@@ -135,7 +149,7 @@ impl Recovery {
         if self.is_connected() && state != ConnectionState::Connected {
             self.blame(Cause::PathLost, now);
         }
-        (self.state, self.silent) = (state, false);
+        (self.state, self.contradicted) = (state, false);
         match state {
             ConnectionState::Connected => {
                 (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
@@ -280,7 +294,7 @@ mod tests {
     fn silence_is_restarted_at_once_and_is_over_when_something_comes() {
         let mut recovery = Recovery::new(false);
         recovery.state_changed(s(0), ConnectionState::Connected);
-        recovery.silent(s(9), s(7));
+        recovery.silent(s(9), s(7), true);
         assert!(!recovery.is_flowing());
         assert_eq!(recovery.lost(), Some((Cause::MediaStopped, s(7))));
         assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
@@ -289,6 +303,23 @@ mod tests {
         assert!(recovery.heard());
         assert!(!recovery.heard() && recovery.is_flowing());
         assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));
+    }
+
+    #[test]
+    fn what_comes_although_disconnected_makes_a_restart_needless() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        recovery.state_changed(s(5), ConnectionState::Disconnected);
+        assert_eq!(recovery.tick(s(7), false), None);
+        assert!(!recovery.is_flowing());
+        assert!(recovery.heard());
+        assert!(recovery.is_flowing() && recovery.has_path());
+        assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));
+        assert!(!recovery.restart_now(s(8)), "a new epoch leaves it alone");
+        recovery.silent(s(10), s(9), false);
+        assert!(!recovery.is_flowing());
+        assert_eq!(recovery.lost(), Some((Cause::PathLost, s(9))));
+        assert_eq!(recovery.tick(s(10), true), Some(Remedy::Restart));
     }
 
     #[test]

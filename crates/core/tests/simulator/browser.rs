@@ -125,7 +125,8 @@ pub(crate) struct PeerConnection {
     pub(crate) failed: Option<(Ice, Ice)>,
     /// Counts the states, to tell old timers from new.
     pub(crate) stamp: u32,
-    pub(crate) connect_scheduled: bool,
+    /// When it will see that there is a path.
+    pub(crate) connect_scheduled: Option<u64>,
     /// An operation was refused for no reason: closing it is right.
     pub(crate) sabotaged: bool,
 }
@@ -161,7 +162,7 @@ impl PeerConnection {
             selected: None,
             failed: None,
             stamp: 0,
-            connect_scheduled: false,
+            connect_scheduled: None,
             sabotaged: false,
         }
     }

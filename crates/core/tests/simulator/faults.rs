@@ -19,6 +19,8 @@ pub(crate) enum Fault {
     Restart { down: u64 },
     /// The page has no network for so long; its addresses stay.
     Outage { peer: usize, down: u64 },
+    /// The page does not reach the server for so long. Between pages all is well.
+    ServerAway { peer: usize, down: u64 },
     /// The page's addresses change; the browser tells or not, and the socket survives or not.
     Roam { peer: usize, told: bool, cut: bool },
     /// Nothing goes by the path in use any more, and ICE says that all is well.
@@ -60,7 +62,7 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
         };
         last = at;
         let peer = random.place(peers);
-        let fault = match random.range(0, 22) {
+        let fault = match random.range(0, 23) {
             0 | 1 => Fault::Change(peer),
             2..=4 => Fault::Glare,
             5 => Fault::Mute(peer),
@@ -78,10 +80,11 @@ pub(crate) fn plan(random: &mut Random, peers: usize) -> (Vec<(u64, Fault)>, u64
             18 => Fault::Reorder(peer),
             19 => Fault::Alarms { peer, times: 6 },
             20 => Fault::Silence(peer),
+            21 => Fault::ServerAway { peer, down: random.range(500, 25_000) },
             _ => Fault::Repeat(peer),
         };
         let over = match fault {
-            Fault::Restart { down } | Fault::Outage { down, .. } => at + down,
+            Fault::Restart { down } | Fault::Outage { down, .. } | Fault::ServerAway { down, .. } => at + down,
             Fault::Alarms { times, .. } => at + ALARM_SPACING * u64::from(times),
             _ => at,
         };

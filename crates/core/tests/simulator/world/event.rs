@@ -33,6 +33,7 @@ pub(super) enum Event {
     Fail(Pc, u32),
     Stats(Pc),
     OutageOver(usize),
+    ServerBack(usize),
     Leave(usize),
     Fault(Fault),
 }

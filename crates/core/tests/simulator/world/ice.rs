@@ -3,8 +3,12 @@
 
 use madang_core::{ConnectionInput, ConnectionState, Route};
 
-use super::{Event, World};
+use super::{Event, Millis, World};
 use crate::browser::{Ice, Pc};
+
+/// How long a path that works takes to be seen, in milliseconds, and one that works again.
+const SOON: Millis = 200;
+const LATE: Millis = 6000;
 
 impl World {
     pub(super) fn has_path(&self, a: Pc, b: Pc) -> bool {
@@ -51,7 +55,8 @@ impl World {
 
     /// `getStats()`: more has come since the last time, or nothing.
     pub(super) fn stats(&mut self, pc: Pc) {
-        if self.pcs[pc].state == ConnectionState::Connected && self.flows(pc) {
+        let state = self.pcs[pc].state;
+        if matches!(state, ConnectionState::Connected | ConnectionState::Disconnected) && self.flows(pc) {
             self.pcs[pc].received += 1;
         }
         let received = self.pcs[pc].received;
@@ -108,14 +113,20 @@ impl World {
             self.at(self.now + 15_000, Event::Fail(pc, stamp));
             self.input(pc, ConnectionInput::StateChanged(ConnectionState::Connecting));
         }
-        let may = usable.is_some() || (self.pcs[pc].state == ConnectionState::Disconnected && alive);
-        if may && !std::mem::replace(&mut self.pcs[pc].connect_scheduled, true) {
-            self.soon(20, 200, Event::Connect(pc));
+        let this = &self.pcs[pc];
+        let (disconnected, scheduled) = (this.state == ConnectionState::Disconnected, this.connect_scheduled);
+        // A browser may be late to see that a path it had is there again.
+        let late = disconnected && usable.is_none_or(|pair| this.selected == Some(pair));
+        let may = usable.is_some() || (disconnected && alive);
+        if may && scheduled.is_none_or(|at| !late && at > self.now + SOON) {
+            let delay = self.random.range(20, if late { LATE } else { SOON });
+            self.pcs[pc].connect_scheduled = Some(self.now + delay);
+            self.at(self.now + delay, Event::Connect(pc));
         }
     }
 
     pub(super) fn ice_connect(&mut self, pc: Pc) {
-        self.pcs[pc].connect_scheduled = false;
+        self.pcs[pc].connect_scheduled = None;
         if self.pcs[pc].closed || self.pcs[pc].state == ConnectionState::Connected {
             return;
         }
@@ -144,7 +155,7 @@ impl World {
 
     pub(super) fn ice_fail(&mut self, pc: Pc, stamp: u32) {
         let this = &mut self.pcs[pc];
-        if this.closed || this.stamp != stamp || this.connect_scheduled {
+        if this.closed || this.stamp != stamp || this.connect_scheduled.is_some() {
             return;
         }
         this.stamp += 1;

@@ -47,6 +47,8 @@ pub(crate) struct World {
     current: Vec<Option<usize>>,
     network: Vec<u32>,
     outages: Vec<u32>,
+    /// Of each peer: how many times over it does not reach the server.
+    unserved: Vec<u32>,
     latency: Vec<Millis>,
     late_answers: bool,
     reorder: Vec<bool>,
@@ -102,6 +104,7 @@ impl World {
             current: vec![None; peers + 1],
             network: vec![0; peers + 1],
             outages: vec![0; peers + 1],
+            unserved: vec![0; peers + 1],
             latency: (0..=peers).map(|_| random.range(1, slow)).collect(),
             late_answers: random.once_in(3),
             reorder: vec![false; peers + 1],
@@ -232,6 +235,7 @@ impl World {
                 self.outages[peer] -= 1;
                 self.evaluate_all();
             }
+            Event::ServerBack(peer) => self.unserved[peer] -= 1,
             Event::Leave(page) => {
                 self.pages[page].reason = Reason::TheEnd;
                 self.drive(page, Input::Leave);

@@ -130,7 +130,7 @@ impl World {
             Output::Prepare => {}
             Output::Knock(_) => {
                 let peer = self.pages[page].peer;
-                if self.server_down == 0 && self.outages[peer] == 0 {
+                if self.serves(peer) {
                     let latency = self.latency[peer];
                     self.soon(2 * latency, 3 * latency + 10, Event::Answered(page));
                 }

@@ -29,7 +29,7 @@ impl World {
         let peer = self.pages[page].peer;
         self.pages[page].attempts += 1;
         let attempt = self.pages[page].attempts;
-        if self.server_down > 0 || self.outages[peer] > 0 {
+        if !self.serves(peer) {
             self.soon(1, 300, Event::ConnectFailed(page, attempt));
             return;
         }
@@ -60,6 +60,11 @@ impl World {
         if carries {
             self.at(self.now + latency, Event::ToServer(socket, Up::Join(join)));
         }
+    }
+
+    /// This peer reaches the server.
+    pub(super) fn serves(&self, peer: usize) -> bool {
+        self.server_down == 0 && self.outages[peer] == 0 && self.unserved[peer] == 0
     }
 
     /// The page ends its socket, or an attempt to connect.

@@ -25,11 +25,7 @@ impl World {
                     self.drive(page, Input::Media { microphone, camera });
                 }
             }
-            Fault::CutSocket(peer) => {
-                if let Some(socket) = self.current[peer].and_then(|page| self.pages[page].socket) {
-                    self.cut(socket);
-                }
-            }
+            Fault::CutSocket(peer) => self.cut_socket(peer),
             Fault::Limit(peer) => {
                 if let Some(socket) = self.current[peer].and_then(|page| self.pages[page].socket) {
                     self.deliver(vec![(socket, Down::Error(ErrorCode::RateLimited.into())), (socket, Down::Close)]);
@@ -38,11 +34,14 @@ impl World {
             Fault::Restart { down } => self.restart(down),
             Fault::Outage { peer, down } => {
                 self.outages[peer] += 1;
-                if let Some(socket) = self.current[peer].and_then(|page| self.pages[page].socket) {
-                    self.cut(socket);
-                }
+                self.cut_socket(peer);
                 self.at(self.now + down, Event::OutageOver(peer));
                 self.evaluate_all();
+            }
+            Fault::ServerAway { peer, down } => {
+                self.unserved[peer] += 1;
+                self.cut_socket(peer);
+                self.at(self.now + down, Event::ServerBack(peer));
             }
             Fault::Roam { peer, told, cut } => {
                 self.network[peer] += 1;
@@ -108,6 +107,12 @@ impl World {
             }
             Fault::Reorder(peer) => self.reorder[peer] = true,
             Fault::Repeat(peer) => self.repeat[peer] = true,
+        }
+    }
+
+    fn cut_socket(&mut self, peer: usize) {
+        if let Some(socket) = self.current[peer].and_then(|page| self.pages[page].socket) {
+            self.cut(socket);
         }
     }
 
