@@ -7,7 +7,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Document, Element, HtmlVideoElement, MediaStream};
 
 use crate::{
-    dom::{Inputs, Missing, find, instance, set_attribute, set_flag, set_optional_text, set_text},
+    dom::{Inputs, Missing, NextFrame, find, instance, set_attribute, set_flag, set_optional_text, set_text},
     door::Link,
     input::Input,
     view::{Button, CallView, Tile},
@@ -49,6 +49,7 @@ struct OtherTile {
     mic: Element,
     camera: Element,
     video: Option<HtmlVideoElement>,
+    next_frame: Option<NextFrame>,
 }
 
 impl CallScreen {
@@ -92,13 +93,12 @@ impl CallScreen {
 
     /// Shows a call.
     pub(crate) fn show(&mut self, view: &CallView, link: &str, copy_words: &str) -> Result<(), Missing> {
-        set_flag(&self.alone, "hidden", view.alone.is_none());
+        self.show_others(view)?;
         if let Some([title, words]) = view.alone {
             set_text(&self.alone_title, title);
             set_text(&self.alone_words, words);
         }
         self.link.show(link, copy_words);
-        self.show_tiles(&view.tiles)?;
         self.silent = view.hear;
         set_flag(&self.hear, "hidden", !view.hear);
         press(&self.mic, view.microphone);
@@ -107,6 +107,12 @@ impl CallScreen {
         set_flag(&self.own, "data-veiled", view.own_veil.is_some());
         set_flag(&self.own_muted, "hidden", !view.unheard);
         Ok(())
+    }
+
+    /// Shows those who are there, or that nobody is.
+    pub(crate) fn show_others(&mut self, view: &CallView) -> Result<(), Missing> {
+        set_flag(&self.alone, "hidden", view.alone.is_none());
+        self.show_tiles(&view.tiles)
     }
 
     fn show_tiles(&mut self, tiles: &[Tile]) -> Result<(), Missing> {
@@ -146,7 +152,10 @@ impl CallScreen {
         let words = self.language.say(Word::TheirPicture);
         let Some(video) = self.others[at].video(&self.document, words) else { return };
         video.set_muted(self.silent);
-        attach(&video, stream);
+        if attach(&video, stream) {
+            let (inputs, peer) = (self.inputs.clone(), peer.clone());
+            self.others[at].next_frame = NextFrame::of(&video, move || inputs.send(Input::Pictured(peer.clone())));
+        }
         self.play(&video);
     }
 
@@ -185,6 +194,7 @@ impl OtherTile {
             mic: find(&root, "[data-testid=remote-mic]")?,
             camera: find(&root, "[data-testid=remote-camera]")?,
             video: None,
+            next_frame: None,
             root,
         })
     }
@@ -229,12 +239,15 @@ impl Drop for OtherTile {
     }
 }
 
-/// Sets `srcObject` once for a stream: setting it again would restart the picture.
-fn attach(video: &HtmlVideoElement, stream: &MediaStream) {
+/// Sets `srcObject` once for a stream: setting it again would restart the picture. `true` if it is
+/// another than before.
+fn attach(video: &HtmlVideoElement, stream: &MediaStream) -> bool {
     let shown = video.src_object();
-    if shown.as_ref().map(AsRef::<JsValue>::as_ref) != Some(stream.as_ref()) {
+    let other = shown.as_ref().map(AsRef::<JsValue>::as_ref) != Some(stream.as_ref());
+    if other {
         video.set_src_object(Some(stream));
     }
+    other
 }
 
 fn press(button: &Element, view: Button) {

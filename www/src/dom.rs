@@ -4,8 +4,9 @@ use std::fmt;
 
 use futures_channel::mpsc::UnboundedSender;
 use gloo_events::{EventListener, EventListenerOptions};
-use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, Event, EventTarget, HtmlTemplateElement};
+use js_sys::Function;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure, prelude::wasm_bindgen};
+use web_sys::{Document, Element, Event, EventTarget, HtmlTemplateElement, HtmlVideoElement};
 
 use crate::{
     input::Input,
@@ -82,6 +83,41 @@ pub(crate) fn set_flag(element: &Element, name: &str, on: bool) {
 pub(crate) fn set_optional_text(element: &Element, text: Option<&str>) {
     set_flag(element, "hidden", text.is_none());
     set_text(element, text.unwrap_or_default());
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A video element with what web-sys has not bound yet (HTMLVideoElement.requestVideoFrameCallback).
+    #[derive(Clone, Debug)]
+    type Frames;
+    #[wasm_bindgen(method, catch, js_name = requestVideoFrameCallback)]
+    fn request_video_frame_callback(this: &Frames, callback: &Function) -> Result<f64, JsValue>;
+    #[wasm_bindgen(method, js_name = cancelVideoFrameCallback)]
+    fn cancel_video_frame_callback(this: &Frames, handle: f64);
+}
+
+/// Waits for a video's next frame, as long as it is kept.
+#[derive(Debug)]
+pub(crate) struct NextFrame {
+    video: Frames,
+    handle: f64,
+    _presented: Closure<dyn FnMut()>,
+}
+
+impl NextFrame {
+    /// Calls `presented` when the next frame was. `None` in a browser that does not tell.
+    pub(crate) fn of(video: &HtmlVideoElement, presented: impl FnMut() + 'static) -> Option<Self> {
+        let video: Frames = JsValue::from(video).unchecked_into();
+        let closure = Closure::<dyn FnMut()>::new(presented);
+        let handle = video.request_video_frame_callback(closure.as_ref().unchecked_ref()).ok()?;
+        Some(Self { video, handle, _presented: closure })
+    }
+}
+
+impl Drop for NextFrame {
+    fn drop(&mut self) {
+        self.video.cancel_video_frame_callback(self.handle);
+    }
 }
 
 /// Where listeners send what happened.

@@ -34,6 +34,12 @@ impl Frame {
         if let Some(html) = document.document_element() {
             set_attribute(&html, "lang", language.tag());
         }
+        // Until now a browser had better things to do than to draw an icon.
+        if let Ok(Some(icon)) = document.query_selector("link[data-late]")
+            && let Some(url) = icon.get_attribute("data-late")
+        {
+            set_attribute(&icon, "href", &url);
+        }
         let error_retry: Element = find(&body, "#error-retry")?;
         let dismiss: Element = find(&body, "#error-dismiss")?;
         let _listeners = [inputs.click(&error_retry, || Input::Retry), inputs.click(&dismiss, || Input::Dismiss)];
@@ -50,6 +56,13 @@ impl Frame {
             body,
             _listeners,
         })
+    }
+
+    /// Before there is a frame: nothing is seen but the other's picture.
+    pub(crate) fn show_picture(document: &Document) {
+        if let Some(body) = document.body() {
+            set_attribute(&body, "data-screen", "picture");
+        }
     }
 
     /// Shows the part of the view that is around the screen.

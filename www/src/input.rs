@@ -2,7 +2,7 @@
 //!
 //! [`State::update`]: crate::state::State::update
 
-use madang::{RoomEvent, RoomName};
+use madang::{PeerId, RoomEvent, RoomName};
 
 use crate::room_name::{Route, Typed};
 
@@ -42,6 +42,8 @@ pub(crate) enum Input {
     Hear,
     /// A call that is set up has held up what is to be shown long enough.
     HeldUp,
+    /// A frame of this peer's picture was presented.
+    Pictured(PeerId),
     /// The page goes away, perhaps into the back/forward cache.
     PageHidden,
     /// A second passed in a call.

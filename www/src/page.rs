@@ -26,7 +26,7 @@ use crate::{
     input::{Copied, Effect, Input},
     room_name::{self, Route},
     start::StartScreen,
-    state::{Place, State},
+    state::{Extent, Place, State},
     view::{self, View},
     words::Language,
 };
@@ -40,7 +40,8 @@ const RELAY_ONLY: &str = "madang:relay-only";
 const COPIED_MILLISECONDS: u32 = 2500;
 const SECOND_MILLISECONDS: u32 = 1000;
 /// To lay out a screen takes as long as to set up a call; so the first screen, and the one that
-/// shows somebody coming, wait for a call that is being set up, but no longer than this.
+/// shows somebody coming, wait for a call that is being set up and for its picture, but no longer
+/// than this.
 const HELD_UP_MILLISECONDS: u32 = 300;
 
 /// The page.
@@ -139,13 +140,16 @@ impl Page {
             }
             let held_up = self.held_up.is_some() && !inputs.iter().any(|input| matches!(input, Input::HeldUp));
             unseen.append(&mut inputs);
-            if held_up && self.state.is_setting_up() {
-                continue;
-            }
-            self.held_up = None;
-            self.show(&View::of(&self.state, self.language, now))?;
-            for input in unseen.drain(..) {
-                self.attach(&input);
+            match self.state.extent() {
+                Extent::Nothing if held_up => {}
+                Extent::Picture if held_up => self.show_picture(&View::of(&self.state, self.language, now))?,
+                _ => {
+                    self.held_up = None;
+                    self.show(&View::of(&self.state, self.language, now))?;
+                    for input in unseen.drain(..) {
+                        self.attach(&input);
+                    }
+                }
             }
         }
         Ok(())
@@ -224,14 +228,30 @@ impl Page {
         };
     }
 
+    /// Shows nothing but the other's picture: to lay out all that is around it would hold it up.
+    fn show_picture(&mut self, view: &View) -> Result<(), Missing> {
+        let view::Screen::Call(call) = &view.screen else { return Ok(()) };
+        if !matches!(self.screen, Screen::Call(_)) {
+            let screen = CallScreen::new(&self.document, &self.inputs, self.language)?;
+            self.replace(screen.root.clone(), Screen::Call(screen));
+            Frame::show_picture(&self.document);
+        }
+        if let (Screen::Call(screen), Some((room, _))) = (&mut self.screen, &self.room) {
+            screen.show_others(call)?;
+            room.remote_streams().iter().for_each(|(peer, stream)| screen.attach(peer, stream));
+        }
+        Ok(())
+    }
+
     fn show(&mut self, view: &View) -> Result<(), Missing> {
-        if self.frame.is_none() {
+        let first = self.frame.is_none();
+        if first {
             self.frame = Some(Frame::new(&self.document, &self.inputs, self.language)?);
         }
         if let Some(frame) = &self.frame {
             frame.show(view);
         }
-        let mut opened = false;
+        let mut opened = first;
         match (&view.screen, &self.screen) {
             (view::Screen::Start, Screen::Start { .. })
             | (view::Screen::Door(_), Screen::Door(_))

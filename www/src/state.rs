@@ -92,6 +92,8 @@ pub(crate) struct Other {
     pub(crate) name: Option<DisplayName>,
     pub(crate) state: PeerState,
     pub(crate) stream: bool,
+    /// A frame of their picture was presented.
+    pub(crate) pictured: bool,
     /// Why their picture stopped.
     pub(crate) trouble: Option<Cause>,
     /// When it was back, and after how long.
@@ -100,6 +102,16 @@ pub(crate) struct Other {
     pub(crate) route: Option<Path>,
     pub(crate) microphone: bool,
     pub(crate) camera: bool,
+}
+
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What there is already.
+    Nothing,
+    /// The other's picture, and nothing around it.
+    Picture,
+    Everything,
 }
 
 /// What the page knows.
@@ -187,6 +199,10 @@ impl State {
                 vec![Effect::Hear]
             }),
             Input::Second | Input::HeldUp => vec![],
+            Input::Pictured(peer) => self.in_call(|call| {
+                call.others.iter_mut().filter(|other| other.peer == *peer).for_each(|other| other.pictured = true);
+                vec![]
+            }),
             Input::OpenFailed(message) => self.end(Some(Problem::Failed(message.clone()))),
             Input::Room(event) => self.room_says(now, event),
         }
@@ -273,11 +289,17 @@ impl State {
         })
     }
 
-    /// A call is being set up, and the browser has its hands full.
-    pub(crate) fn is_setting_up(&self) -> bool {
-        let Place::Call { call, .. } = &self.place else { return false };
-        let answered = call.others.iter().any(|other| other.state == PeerState::Connected);
-        self.problem().is_none() && !(answered || call.joined && call.others.is_empty())
+    /// How much may be shown while a call is being set up and the browser has its hands full.
+    pub(crate) fn extent(&self) -> Extent {
+        let Place::Call { call, .. } = &self.place else { return Extent::Everything };
+        let alone = call.joined && call.others.is_empty();
+        if self.problem().is_some() || alone || call.others.iter().any(|other| other.pictured) {
+            Extent::Everything
+        } else if call.others.iter().any(|other| other.state == PeerState::Connected) {
+            Extent::Picture
+        } else {
+            Extent::Nothing
+        }
     }
 
     fn in_call(&mut self, change: impl FnOnce(&mut Call) -> Vec<Effect>) -> Vec<Effect> {
@@ -398,6 +420,7 @@ impl Call {
                 name: None,
                 state: PeerState::Connecting,
                 stream: false,
+                pictured: false,
                 trouble: None,
                 back: None,
                 route: None,

@@ -303,3 +303,25 @@ fn whoever_hides_the_address_is_told_what_that_has_to_do_with_it() {
     after(&mut state, [Input::Room(RoomEvent::PeerState { peer: peer(1), state: PeerState::Unreachable })]);
     assert_eq!(state.problem, Some(Problem::Unreachable { hidden: true }));
 }
+
+#[test]
+fn a_call_that_is_set_up_shows_the_picture_first() {
+    let is = |state| RoomEvent::PeerState { peer: peer(1), state };
+    let joined = || RoomEvent::Joined { peer: peer(9), capacity: 2 };
+    assert_eq!(State::new().extent(), Extent::Everything);
+    let mut state = in_a_call([]);
+    assert_eq!(state.extent(), Extent::Nothing, "it is not known yet who is there");
+    assert_eq!(in_a_call([joined()]).extent(), Extent::Everything, "nobody is");
+    after(&mut state, [joined(), someone_joins(1), is(PeerState::Connecting)].map(Input::Room));
+    assert_eq!(state.extent(), Extent::Nothing);
+    after(&mut state, [Input::Room(is(PeerState::Connected))]);
+    assert_eq!(state.extent(), Extent::Picture);
+    after(&mut state, [Input::Pictured(peer(1))]);
+    assert_eq!(state.extent(), Extent::Everything);
+}
+
+#[test]
+fn what_is_wrong_is_shown_however_busy_the_browser_is() {
+    let state = in_a_call([someone_joins(1), RoomEvent::MediaProblem(problem(Device::Camera))]);
+    assert_eq!(state.extent(), Extent::Everything);
+}

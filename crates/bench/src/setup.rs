@@ -32,6 +32,9 @@ const MARKS: [(&str, &str); 9] = [
     (FIRST_FRAME, "first frame"),
 ];
 
+/// How long the first has waited when the second comes, on both pages.
+const WAITED: Duration = Duration::from_secs(2);
+
 /// How to measure set-up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -141,6 +144,8 @@ async fn one_call(first: &Page, second: &Page, kind: Kind, link: &str) -> Result
         Ok((first.script(kind.waiting(), vec![]).await? == true).then_some(()))
     })
     .await?;
+    // Nobody comes within the moment in which a page shows itself and makes its offer ready.
+    tokio::time::sleep(WAITED).await;
     second.open(link).await?;
     // Asked once: to ask again and again would keep the page busy while it sets the call up.
     second.async_script(include_str!("setup/framed.js"), vec![FIRST_FRAME.into()]).await.context("the first frame")?;

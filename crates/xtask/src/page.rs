@@ -56,7 +56,8 @@ impl Page {
             "inline" => Ok(format!("<script>{}</script>", inside(&path)?)),
             "icon" => {
                 let url = self.asset(file_name(href), read(&path)?);
-                Ok(format!("<link rel=\"icon\" href=\"{url}\">"))
+                // To draw it is work: the page sets it when it has shown itself.
+                Ok(format!("<link rel=\"icon\" href=\"data:,\" data-late=\"{url}\">"))
             }
             "copy-file" => {
                 self.files.insert(file_name(href).to_owned(), read(&path)?);

@@ -177,7 +177,8 @@ impl Recovery {
         if !self.is_connected() {
             let end = now + if self.tries == 1 && self.cause.is_some() { FIRST_TRIAL } else { TRIAL };
             self.not_later_than(end);
-            self.tried_at = Some(end);
+            // What the other negotiates anew takes nothing from the time that there was.
+            self.tried_at = Some(self.tried_at.map_or(end, |at| at.min(end)));
         }
     }
 
@@ -331,6 +332,17 @@ mod tests {
             recovery.state_changed(s(at), ConnectionState::Disconnected);
             assert_eq!(recovery.lost(), Some((cause, s(at))));
         }
+    }
+
+    #[test]
+    fn a_path_has_had_its_time_although_the_other_restarts_at_the_end_of_it() {
+        let mut recovery = Recovery::new(false);
+        recovery.negotiated(s(0));
+        recovery.negotiated(s(9));
+        assert!(recovery.was_tried(s(10)));
+        assert_eq!(recovery.tick(s(10), true), Some(Remedy::Restart));
+        recovery.negotiated(s(10));
+        assert!(!recovery.was_tried(s(11)));
     }
 
     #[test]
