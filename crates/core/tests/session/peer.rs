@@ -330,17 +330,33 @@ fn a_peer_that_leaves_is_gone_at_once() {
 #[test]
 fn the_route_is_told_when_it_is_another_one() {
     let mut stage = Stage::connected(true);
-    assert_eq!(stage.looked, 1);
+    assert_eq!(stage.looked, 0, "a browser has enough to do when it has just connected");
     let told = |out: &[Output]| matches!(events(out)[..], [SessionEvent::PeerRoute { .. }]);
     let by = |route| ConnectionInput::Stats { route, received: 0 };
     assert!(told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(!told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(told(&stage.browser(2, by(Route::Direct))));
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 25);
+    assert_eq!(stage.looked, 24);
     stage.state(2, ConnectionState::Failed);
     stage.wait(12 * S);
-    assert_eq!(stage.looked, 25, "there is none");
+    assert_eq!(stage.looked, 24, "there is none");
+}
+
+#[test]
+fn what_comes_although_disconnected_is_left_alone_by_a_new_epoch() {
+    let mut stage = flowing(true);
+    stage.socket(SocketInput::Disconnected);
+    stage.state(2, ConnectionState::Disconnected);
+    assert!(stage.receive(2).is_empty(), "it came before");
+    assert_eq!(reconnecting(&stage.wait(3 * S)), Some(Cause::PathLost));
+    let out = stage.receive(3);
+    assert_eq!(calls(&out), [&ConnectionCall::SendKeyFrame]);
+    assert!(events(&out).iter().any(|event| matches!(event, SessionEvent::Restored { .. })));
+    stage.connect();
+    stage.welcome(vec![]);
+    let out = stage.enter_other();
+    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription]);
 }
 
 /// A connection by which something has come, from a peer that sends its camera or nothing.
