@@ -160,7 +160,7 @@ impl Connection {
             Outcome::Done => None,
             Outcome::Send(description) => Some(description),
             Outcome::Exchanged(answer) => {
-                self.recovery.negotiated(now);
+                self.recovery.negotiated(now, answer.is_none());
                 answer
             }
         };

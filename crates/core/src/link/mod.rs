@@ -12,8 +12,8 @@
 //!
 //! Any join of either peer starts one ([`Link::enter`]). What was pending is stale. A connection
 //! whose first exchange is not complete, or whose other end was in another page, is closed. Then
-//! the peer that heard `peer-joined` offers, with an ICE restart unless media flows; the other
-//! waits for that offer before it makes any of its own. A connection that works is kept.
+//! the peer that heard `peer-joined` offers, with an ICE restart unless media flows or may flow
+//! again; the other waits for that offer before it makes any of its own. A connection that works is kept.
 //!
 //! # A peer that speaks the tutorial's dialect
 //!
@@ -417,6 +417,7 @@ impl Link {
                     self.reach.gathering();
                     connection.restart_ice(cx.out);
                 }
+                Some(Remedy::Inquire) => connection.negotiation.offer_needed(),
                 Some(Remedy::Replace) => self.lose(cx),
                 None => {}
             }

@@ -4,6 +4,11 @@
 //! network and silence are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
 //! negotiated gets a [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
 //! by the impolite peer first, so that not both do it.
+//!
+//! A peer that is cut off cannot answer, and one that is back finds the old path again, mostly. A
+//! restart that waited for it would only take that path away: a browser that was asked for one makes
+//! it with whatever offer is next, needed or not. So when `disconnected` has lasted, an offer without
+//! a restart finds out whether the peer is there, and the restart follows the answer.
 
 use std::time::Duration;
 
@@ -23,6 +28,8 @@ const FIRST_TRIAL: Duration = Duration::from_secs(5);
 const CHANGE_SHOWS: Duration = Duration::from_secs(10);
 /// How long a restart is left alone, even though nothing has come since.
 const CHANCE: Duration = Duration::from_millis(1500);
+/// So long after the peer turned out to be there the old path may still come back: time to look twice.
+const RETURN: Duration = Duration::from_millis(500);
 /// The least time between two restarts because the network changed.
 const SPACING: Duration = Duration::from_secs(5);
 /// Restarts in vain before the impolite peer replaces the connection.
@@ -31,10 +38,20 @@ const RESTARTS: u32 = 3;
 /// What to do about a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Remedy {
+    /// Find out with an offer whether the peer is there.
+    Inquire,
     /// Restart ICE.
     Restart,
     /// Open another one.
     Replace,
+}
+
+/// Whether the peer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Inquiry {
+    Unasked,
+    Asked,
+    Answered,
 }
 
 /// Watches one connection.
@@ -55,6 +72,7 @@ pub(crate) struct Recovery {
     /// it is `disconnected`. That it stays for up to six seconds in Firefox, until a check of its
     /// consent (RFC 7675) is answered, and media flows by the same path meanwhile.
     contradicted: bool,
+    inquiry: Inquiry,
     /// Why it is not connected any more, and since when.
     cause: Option<(Cause, Time)>,
     network_changed_at: Option<Time>,
@@ -81,6 +99,7 @@ impl Recovery {
             tries: 0,
             lost: true,
             contradicted: false,
+            inquiry: Inquiry::Unasked,
             cause: None,
             network_changed_at: None,
         }
@@ -134,9 +153,14 @@ impl Recovery {
         let ends = known && !self.is_connected();
         if ends {
             self.contradicted = !self.contradicted;
-            (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
+            self.works();
         }
         ends
+    }
+
+    fn works(&mut self) {
+        (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
+        self.inquiry = Inquiry::Unasked;
     }
 
     /// Media can flow, or stopped so recently that it is not worth a word.
@@ -151,9 +175,7 @@ impl Recovery {
         }
         (self.state, self.contradicted) = (state, false);
         match state {
-            ConnectionState::Connected => {
-                (self.at, self.tried_at, self.tries, self.lost, self.cause) = (None, None, 0, false, None);
-            }
+            ConnectionState::Connected => self.works(),
             ConnectionState::Disconnected => {
                 self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
             }
@@ -172,9 +194,12 @@ impl Recovery {
         }
     }
 
-    /// An offer was answered.
-    pub(crate) fn negotiated(&mut self, now: Time) {
-        if !self.is_connected() {
+    /// An offer was answered, `own` or of the other: that may have restarted ICE.
+    pub(crate) fn negotiated(&mut self, now: Time, own: bool) {
+        if self.inquiry == Inquiry::Asked {
+            self.inquiry = Inquiry::Answered;
+            self.at = Some(now + if own { RETURN } else { CHANCE });
+        } else if !self.is_connected() {
             let end = now + if self.tries == 1 && self.cause.is_some() { FIRST_TRIAL } else { TRIAL };
             self.not_later_than(end);
             // What the other negotiates anew takes nothing from the time that there was.
@@ -191,9 +216,24 @@ impl Recovery {
         self.at = Some(self.at.map_or(time, |at| at.min(time)));
     }
 
+    /// Whether to find out first if the peer is there.
+    fn is_doubtful(&self, now: Time) -> bool {
+        let changed = self.network_changed_at.is_some_and(|at| now <= at + CHANGE_SHOWS);
+        self.state == ConnectionState::Disconnected
+            && !self.contradicted
+            && self.tries == 0
+            && self.restarts > 0
+            && self.inquiry != Inquiry::Answered
+            && !changed
+    }
+
     /// A new epoch begins with an offer of this side: whether it restarts ICE.
     pub(crate) fn restart_now(&mut self, now: Time) -> bool {
         let due = !self.is_connected() || self.at.is_some_and(|at| at <= now);
+        if due && self.is_doubtful(now) {
+            (self.inquiry, self.at) = (Inquiry::Asked, None);
+            return false;
+        }
         if due && !broken(Mutation::NoRestart) {
             self.restarted(now);
             return true;
@@ -204,6 +244,7 @@ impl Recovery {
     fn restarted(&mut self, now: Time) {
         (self.at, self.tried_at) = (None, None);
         self.restarted_at = Some(now);
+        self.inquiry = Inquiry::Unasked;
         if !self.is_connected() {
             self.lost = true;
             self.tries = self.tries.saturating_add(1);
@@ -222,6 +263,10 @@ impl Recovery {
         if broken(Mutation::NoRestart) {
             self.at = None;
             return None;
+        }
+        if self.is_doubtful(now) {
+            (self.inquiry, self.at) = (Inquiry::Asked, None);
+            return Some(Remedy::Inquire);
         }
         if self.tries >= self.restarts {
             self.at = None;
@@ -257,15 +302,55 @@ mod tests {
     }
 
     #[test]
-    fn disconnected_is_restarted_after_two_seconds_and_failed_at_once() {
-        let mut recovery = Recovery::new(false);
-        recovery.state_changed(s(1), ConnectionState::Disconnected);
-        assert_eq!(recovery.timeout(true), Some(s(3)));
-        assert_eq!(recovery.tick(s(3), true), Some(Remedy::Restart));
-        assert!(!recovery.is_flowing());
+    fn disconnected_is_restarted_after_two_seconds_if_the_peer_is_there_and_failed_at_once() {
+        for own in [true, false] {
+            let mut recovery = Recovery::new(false);
+            recovery.state_changed(s(0), ConnectionState::Connected);
+            recovery.state_changed(s(1), ConnectionState::Disconnected);
+            assert_eq!(recovery.timeout(true), Some(s(3)));
+            assert_eq!(recovery.tick(s(3), true), Some(Remedy::Inquire));
+            assert!(!recovery.is_flowing());
+            assert_eq!(recovery.timeout(true), None, "nobody is there");
+            recovery.negotiated(s(9), own);
+            let due = s(9) + if own { RETURN } else { CHANCE };
+            assert_eq!(recovery.timeout(true), Some(due), "it may come back by itself");
+            assert_eq!(recovery.tick(due, true), Some(Remedy::Restart));
+            recovery.negotiated(due, true);
+            assert_eq!(recovery.timeout(true), Some(due + FIRST_TRIAL));
+        }
         let mut recovery = Recovery::new(false);
         recovery.state_changed(s(1), ConnectionState::Failed);
         assert_eq!(recovery.tick(s(1), true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn whoever_failed_to_answer_is_restarted_when_the_connection_fails() {
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(1), ConnectionState::Disconnected);
+        assert_eq!(recovery.tick(s(3), true), Some(Remedy::Inquire));
+        recovery.state_changed(s(30), ConnectionState::Failed);
+        assert_eq!(recovery.tick(s(30), true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn a_new_epoch_asks_what_may_come_back_and_restarts_what_has_failed_or_moved() {
+        let disconnected = || {
+            let mut recovery = Recovery::new(false);
+            recovery.state_changed(s(0), ConnectionState::Connected);
+            recovery.state_changed(s(1), ConnectionState::Disconnected);
+            recovery
+        };
+        let mut recovery = disconnected();
+        assert!(!recovery.restart_now(s(2)));
+        assert!(!recovery.restart_now(s(3)), "the epoch before brought no answer");
+        recovery.negotiated(s(3), true);
+        assert!(recovery.restart_now(s(4)));
+        let mut recovery = disconnected();
+        recovery.state_changed(s(2), ConnectionState::Failed);
+        assert!(recovery.restart_now(s(2)));
+        let mut recovery = disconnected();
+        recovery.network_changed(s(2));
+        assert!(recovery.restart_now(s(2)));
     }
 
     #[test]
@@ -299,7 +384,7 @@ mod tests {
         assert!(!recovery.is_flowing());
         assert_eq!(recovery.lost(), Some((Cause::MediaStopped, s(7))));
         assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
-        recovery.negotiated(s(9));
+        recovery.negotiated(s(9), true);
         assert_eq!(recovery.timeout(true), Some(s(9) + FIRST_TRIAL), "it may be in vain");
         assert!(recovery.heard());
         assert!(!recovery.heard() && recovery.is_flowing());
@@ -320,7 +405,7 @@ mod tests {
         recovery.silent(s(10), s(9), false);
         assert!(!recovery.is_flowing());
         assert_eq!(recovery.lost(), Some((Cause::PathLost, s(9))));
-        assert_eq!(recovery.tick(s(10), true), Some(Remedy::Restart));
+        assert_eq!(recovery.tick(s(10), true), Some(Remedy::Inquire));
     }
 
     #[test]
@@ -337,11 +422,11 @@ mod tests {
     #[test]
     fn a_path_has_had_its_time_although_the_other_restarts_at_the_end_of_it() {
         let mut recovery = Recovery::new(false);
-        recovery.negotiated(s(0));
-        recovery.negotiated(s(9));
+        recovery.negotiated(s(0), true);
+        recovery.negotiated(s(9), true);
         assert!(recovery.was_tried(s(10)));
         assert_eq!(recovery.tick(s(10), true), Some(Remedy::Restart));
-        recovery.negotiated(s(10));
+        recovery.negotiated(s(10), true);
         assert!(!recovery.was_tried(s(11)));
     }
 
@@ -354,7 +439,7 @@ mod tests {
             (0..20)
                 .position(|_| {
                     let remedy = recovery.tick(now, true);
-                    recovery.negotiated(now);
+                    recovery.negotiated(now, true);
                     now += TRIAL;
                     remedy == Some(Remedy::Replace)
                 })
