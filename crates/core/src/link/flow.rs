@@ -17,6 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const CLOSER: Duration = Duration::from_millis(250);
 /// So long after something came nothing is taken to have stopped: a busy machine pauses as long.
 const SILENCE: Duration = Duration::from_secs(2);
+/// After so long it may have: time to look twice.
+const QUIET: Duration = Duration::from_millis(700);
 /// For how long a sign of trouble counts, and how often it is read then, and what is silence.
 const ALERT: Duration = Duration::from_secs(4);
 const ALERT_INTERVAL: Duration = Duration::from_millis(250);
@@ -29,6 +31,8 @@ pub(crate) struct Flow {
     received: Option<u64>,
     came: Option<Time>,
     alert_until: Option<Time>,
+    /// Nothing had come for a while when it was read last.
+    quiet: bool,
     /// ICE says that nothing can come.
     disconnected: bool,
 }
@@ -83,12 +87,18 @@ impl Flow {
     pub(crate) fn read(&mut self, now: Time, received: u64) -> bool {
         let before = self.received.replace(received);
         let more = before.unwrap_or(if self.disconnected { received } else { 0 }) != received;
+        self.quiet = !more && self.came.is_some_and(|came| came + QUIET <= now);
         if more {
             self.came = Some(now);
         } else if self.came.is_some() {
             self.at = self.at.map(|at| at.min(now + CLOSER));
         }
         more
+    }
+
+    /// When something came last, if it may have stopped.
+    pub(crate) fn quiet(&self) -> Option<Time> {
+        self.came.filter(|_| self.quiet)
     }
 
     /// When something came last, if that is so long ago that it has stopped.
@@ -115,6 +125,7 @@ mod tests {
                 flow.read(ms(now), now.min(2000));
             }
         }
+        assert_eq!(flow.quiet(), Some(ms(2250)));
         assert_eq!(looked[..5], [250, 750, 1250, 1750, 2250]);
         assert_eq!(looked[5..10], [2750, 3000, 3250, 3500, 3750]);
         assert_eq!((flow.stopped(ms(4200)), flow.stopped(ms(4250))), (None, Some(ms(2250))));
@@ -131,9 +142,10 @@ mod tests {
         flow.alert(ms(350));
         assert!(flow.tick(ms(600)));
         assert!(!flow.read(ms(600), 1));
+        assert_eq!(flow.quiet(), None, "it may be late");
         assert_eq!((flow.stopped(ms(900)), flow.stopped(ms(950))), (None, Some(ms(250))));
         assert!(flow.tick(ms(850)) && flow.read(ms(850), 2));
-        assert_eq!(flow.stopped(ms(5000)), Some(ms(850)));
+        assert_eq!((flow.stopped(ms(5000)), flow.quiet()), (Some(ms(850)), None));
         assert!(flow.tick(ms(5000)));
         assert_eq!(flow.timeout(), Some(ms(5500)));
     }

@@ -36,7 +36,7 @@ use madang_protocol::{
 
 use crate::{
     mutation::{Mutation, broken},
-    session::{Cause, ConnectionInput, ConnectionState, Output, PeerState, SessionEvent, Time},
+    session::{Cause, ConnectionInput, ConnectionState, Doubt, Output, PeerState, SessionEvent, Time},
 };
 
 pub use self::route::Route;
@@ -201,6 +201,7 @@ impl Link {
             self.say_media(media, cx);
         }
 
+        let quiet = self.quiet();
         let incomplete = self.connection.as_ref().is_some_and(|connection| !connection.negotiation.is_complete());
         if reloaded && !broken(Mutation::InstanceIgnored) {
             self.media = None;
@@ -213,6 +214,9 @@ impl Link {
             None if self.peer.dialect == Dialect::Tutorial => self.replacement.at = Some(cx.now + TUTORIAL_PATIENCE),
             Some(connection) if offers => {
                 connection.negotiation.resume();
+                if let Some(came) = quiet {
+                    connection.recovery.silent(cx.now, came, true);
+                }
                 if connection.recovery.restart_now(cx.now) {
                     self.reach.gathering();
                     connection.restart_ice(cx.out);
@@ -314,7 +318,7 @@ impl Link {
 
     /// Something happened to a connection.
     pub(crate) fn connection_input(&mut self, id: ConnectionId, input: ConnectionInput, cx: &mut Context<'_>) {
-        let tutorial = self.is_tutorial();
+        let (tutorial, expected) = (self.is_tutorial(), self.sends());
         let Some(connection) = self.connection.as_mut().filter(|connection| connection.id == id) else { return };
         let way = self.way.as_mut();
         let negotiation = &mut connection.negotiation;
@@ -351,8 +355,6 @@ impl Link {
                 state != ConnectionState::Closed
             }
             ConnectionInput::Stats { route, received } => {
-                // Where it is not told, as by the tutorial's page, nothing is expected.
-                let expected = self.media.is_some_and(|(microphone, camera)| microphone || camera);
                 if connection.seen(cx.now, route, received, expected, cx.out) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });
@@ -381,12 +383,28 @@ impl Link {
         }
     }
 
-    /// Media flowed and does not any more, or is late: perhaps nothing of what is said arrives.
-    pub(crate) fn is_doubtful(&self) -> bool {
-        match self.told {
+    /// The peer sends something, as far as this side knows. Where it is not told, as by the tutorial's
+    /// page, nothing is expected.
+    fn sends(&self) -> bool {
+        self.media.is_some_and(|(microphone, camera)| microphone || camera)
+    }
+
+    /// When something came last, if it should and may have stopped.
+    fn quiet(&self) -> Option<Time> {
+        self.connection.as_ref().filter(|_| self.sends()).and_then(|connection| connection.flow.quiet())
+    }
+
+    /// What there is to doubt the socket for: perhaps nothing of what is said arrives either.
+    pub(crate) fn doubt(&self) -> Doubt {
+        let waits = match self.told {
             PeerState::Connected => false,
             PeerState::Connecting => self.overdue,
             _ => self.was_connected,
+        };
+        match self.quiet() {
+            Some(_) => Doubt::Quiet,
+            None if waits => Doubt::NotConnected,
+            None => Doubt::Nothing,
         }
     }
 

@@ -1,14 +1,15 @@
 //! When a connection that lost its path is restarted, and when it is given up.
 //!
-//! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; `failed`, a changed
-//! network and silence are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
+//! `disconnected` heals by itself most of the time and is given [`PATIENCE`]; silence, `failed` and a
+//! changed network are acted upon at once. An ICE restart (RFC 8445 section 9) that has been
 //! negotiated gets a [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
 //! by the impolite peer first, so that not both do it.
 //!
 //! A peer that is cut off cannot answer, and one that is back finds the old path again, mostly. A
 //! restart that waited for it would only take that path away: a browser that was asked for one makes
-//! it with whatever offer is next, needed or not. So when `disconnected` has lasted, an offer without
-//! a restart finds out whether the peer is there, and the restart follows the answer.
+//! it with whatever offer is next, needed or not. So unless the path has `failed` or the network
+//! changed, an offer without a restart finds out whether the peer is there, and the restart follows
+//! the answer.
 
 use std::time::Duration;
 
@@ -28,8 +29,8 @@ const FIRST_TRIAL: Duration = Duration::from_secs(5);
 const CHANGE_SHOWS: Duration = Duration::from_secs(10);
 /// How long a restart is left alone, even though nothing has come since.
 const CHANCE: Duration = Duration::from_millis(1500);
-/// So long after the peer turned out to be there the old path may still come back: time to look twice.
-const RETURN: Duration = Duration::from_millis(500);
+/// So long after the peer turned out to be there the old path may still come back: time to look.
+const RETURN: Duration = Duration::from_millis(300);
 /// The least time between two restarts because the network changed.
 const SPACING: Duration = Duration::from_secs(5);
 /// Restarts in vain before the impolite peer replaces the connection.
@@ -219,8 +220,8 @@ impl Recovery {
     /// Whether to find out first if the peer is there.
     fn is_doubtful(&self, now: Time) -> bool {
         let changed = self.network_changed_at.is_some_and(|at| now <= at + CHANGE_SHOWS);
-        self.state == ConnectionState::Disconnected
-            && !self.contradicted
+        matches!(self.state, ConnectionState::Connected | ConnectionState::Disconnected)
+            && !self.is_connected()
             && self.tries == 0
             && self.restarts > 0
             && self.inquiry != Inquiry::Answered
@@ -231,7 +232,8 @@ impl Recovery {
     pub(crate) fn restart_now(&mut self, now: Time) -> bool {
         let due = !self.is_connected() || self.at.is_some_and(|at| at <= now);
         if due && self.is_doubtful(now) {
-            (self.inquiry, self.at) = (Inquiry::Asked, None);
+            // The peer is there: it has just come back.
+            (self.inquiry, self.at) = (Inquiry::Answered, Some(now + RETURN));
             return false;
         }
         if due && !broken(Mutation::NoRestart) {
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_epoch_asks_what_may_come_back_and_restarts_what_has_failed_or_moved() {
+    fn a_new_epoch_waits_for_what_may_come_back_and_restarts_what_has_failed_or_moved() {
         let disconnected = || {
             let mut recovery = Recovery::new(false);
             recovery.state_changed(s(0), ConnectionState::Connected);
@@ -342,9 +344,9 @@ mod tests {
         };
         let mut recovery = disconnected();
         assert!(!recovery.restart_now(s(2)));
-        assert!(!recovery.restart_now(s(3)), "the epoch before brought no answer");
-        recovery.negotiated(s(3), true);
-        assert!(recovery.restart_now(s(4)));
+        assert_eq!(recovery.timeout(true), Some(s(2) + RETURN));
+        recovery.negotiated(s(2), true);
+        assert_eq!(recovery.tick(s(2) + RETURN, true), Some(Remedy::Restart));
         let mut recovery = disconnected();
         recovery.state_changed(s(2), ConnectionState::Failed);
         assert!(recovery.restart_now(s(2)));
@@ -377,15 +379,17 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_restarted_at_once_and_is_over_when_something_comes() {
+    fn silence_is_restarted_if_the_peer_is_there_and_is_over_when_something_comes() {
         let mut recovery = Recovery::new(false);
         recovery.state_changed(s(0), ConnectionState::Connected);
         recovery.silent(s(9), s(7), true);
         assert!(!recovery.is_flowing());
         assert_eq!(recovery.lost(), Some((Cause::MediaStopped, s(7))));
-        assert_eq!(recovery.tick(s(9), true), Some(Remedy::Restart));
+        assert_eq!(recovery.tick(s(9), true), Some(Remedy::Inquire));
         recovery.negotiated(s(9), true);
-        assert_eq!(recovery.timeout(true), Some(s(9) + FIRST_TRIAL), "it may be in vain");
+        assert_eq!(recovery.tick(s(10), true), Some(Remedy::Restart));
+        recovery.negotiated(s(10), true);
+        assert_eq!(recovery.timeout(true), Some(s(10) + FIRST_TRIAL), "it may be in vain");
         assert!(recovery.heard());
         assert!(!recovery.heard() && recovery.is_flowing());
         assert_eq!((recovery.timeout(true), recovery.lost()), (None, None));

@@ -43,6 +43,7 @@ use madang_protocol::{
     RoomName, Secret, SignalFrom, Token, WireError, limits,
 };
 
+pub(crate) use self::server::Doubt;
 use self::server::{Due, Server};
 pub use self::{
     event::{Cause, EndReason, PeerState, SessionEvent, SignalingState},
@@ -386,7 +387,7 @@ impl Session {
 
     /// Where media of a peer stopped, or never came, the socket may be dead as well.
     fn doubt(&mut self) {
-        let doubt = self.links.iter().any(Link::is_doubtful);
+        let doubt = self.links.iter().map(Link::doubt).max().unwrap_or(Doubt::Nothing);
         self.server.doubt(self.now, doubt);
     }
 

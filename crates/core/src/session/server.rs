@@ -53,6 +53,8 @@ const SETTLED: Duration = Duration::from_millis(150);
 /// How long a doubtful socket may take to answer, and how soon after that it is asked again while
 /// the doubt lasts.
 const PROBE_PATIENCE: Duration = Duration::from_secs(2);
+/// The same where what a peer sends does not come any more either.
+const QUIET_PATIENCE: Duration = Duration::from_secs(1);
 const PROBE_SPACING: Duration = Duration::from_secs(3);
 /// How long the answer to `join` may take.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
@@ -77,6 +79,17 @@ enum State {
     Joining { until: Time },
     /// In the room. `again`: when to join once more.
     Joined { since: Time, again: Option<Time> },
+}
+
+/// What there is to doubt the socket for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Doubt {
+    /// Nothing.
+    Nothing,
+    /// A peer is not connected.
+    NotConnected,
+    /// What a connected peer sends does not come any more.
+    Quiet,
 }
 
 /// What the passing of time brought.
@@ -115,8 +128,7 @@ pub(crate) struct Server {
     reached: bool,
     /// Tries that hung, while away.
     hung: u32,
-    /// There is a reason to doubt the socket.
-    doubt: bool,
+    doubt: Doubt,
     /// When the doubtful socket is asked, and until when an answer may come.
     probe: Option<Time>,
     answer: Option<Time>,
@@ -138,7 +150,7 @@ impl Server {
             ask: Time::ZERO,
             reached: false,
             hung: 0,
-            doubt: false,
+            doubt: Doubt::Nothing,
             probe: None,
             answer: None,
             config,
@@ -267,14 +279,18 @@ impl Server {
     /// The server answered: the socket works.
     pub(crate) fn answered(&mut self, now: Time) {
         self.answer = None;
-        self.probe = self.doubt.then_some(now + PROBE_SPACING);
+        self.probe = (self.doubt > Doubt::Nothing).then_some(now + PROBE_SPACING);
     }
 
-    /// Whether there is a reason to doubt the socket.
-    pub(crate) fn doubt(&mut self, now: Time, doubt: bool) {
-        if doubt != self.doubt {
-            self.doubt = doubt;
-            self.probe = doubt.then_some(now);
+    /// What there is to doubt the socket for.
+    pub(crate) fn doubt(&mut self, now: Time, doubt: Doubt) {
+        let before = std::mem::replace(&mut self.doubt, doubt);
+        match (before, doubt) {
+            (Doubt::Nothing, Doubt::Nothing) => {}
+            // What comes by another way needs no answer.
+            (_, Doubt::Nothing) => (self.probe, self.answer) = (None, None),
+            (Doubt::Nothing, _) => self.probe = Some(now),
+            _ => {}
         }
     }
 
@@ -379,7 +395,7 @@ impl Server {
             }
             State::Joined { .. } if self.probe.is_some_and(|at| at <= now) && self.answer.is_none() => {
                 self.probe = None;
-                self.answer = Some(now + PROBE_PATIENCE);
+                self.answer = Some(now + if self.doubt == Doubt::Quiet { QUIET_PATIENCE } else { PROBE_PATIENCE });
                 out.push_back(Output::AskForIceServers);
                 Due::Nothing
             }
