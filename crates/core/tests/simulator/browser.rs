@@ -123,6 +123,8 @@ pub(crate) struct PeerConnection {
     pub(crate) selected: Option<(Ice, Ice)>,
     /// Generations that failed.
     pub(crate) failed: Option<(Ice, Ice)>,
+    /// Whatever path it finds, nothing comes or goes by it any more.
+    pub(crate) deaf: bool,
     /// Counts the states, to tell old timers from new.
     pub(crate) stamp: u32,
     /// When it will see that there is a path.
@@ -161,6 +163,7 @@ impl PeerConnection {
             received: 0,
             selected: None,
             failed: None,
+            deaf: false,
             stamp: 0,
             connect_scheduled: None,
             sabotaged: false,

@@ -76,7 +76,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 32] = [
+const RULES: [Mutation; 33] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -100,6 +100,7 @@ const RULES: [Mutation; 32] = [
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
     Mutation::SilenceIgnored,
+    Mutation::DeafKept,
     Mutation::RejectionIgnored,
     Mutation::GenerationKept,
     Mutation::FailedJoinRepeated,

@@ -34,7 +34,12 @@ impl World {
 
     /// Media arrive by the path in use. Where they were cut off, ICE need not know.
     pub(super) fn flows(&self, pc: Pc) -> bool {
-        self.is_alive(pc) && self.pcs[pc].selected.is_none_or(|pair| !self.is_cut_off(pair))
+        let deaf = |pc: Pc| self.pcs[pc].deaf;
+        let this = &self.pcs[pc];
+        self.is_alive(pc)
+            && !deaf(pc)
+            && !this.remote_identity.is_some_and(deaf)
+            && self.pcs[pc].selected.is_none_or(|pair| !self.is_cut_off(pair))
     }
 
     fn is_cut_off(&self, (own, theirs): (Ice, Ice)) -> bool {
@@ -162,6 +167,8 @@ impl World {
         this.state = ConnectionState::Failed;
         this.failed = this.local.zip(this.remote).map(|(own, theirs)| (own.ice, theirs.ice));
         this.selected = None;
+        // As in Firefox.
+        this.deaf = self.deafened;
         self.input(pc, ConnectionInput::StateChanged(ConnectionState::Failed));
     }
 }

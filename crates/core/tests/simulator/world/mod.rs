@@ -62,6 +62,8 @@ pub(crate) struct World {
     ices: Vec<(Pc, u32, bool)>,
     /// Generations by which nothing goes any more, though ICE is content.
     cut_off: Vec<Ice>,
+    /// What failed is deaf from then on.
+    deafened: bool,
     exchanges: u32,
     offers: u32,
     peers: usize,
@@ -107,6 +109,7 @@ impl World {
             unserved: vec![0; peers + 1],
             latency: (0..=peers).map(|_| random.range(1, slow)).collect(),
             late_answers: random.once_in(3),
+            deafened: random.once_in(3),
             reorder: vec![false; peers + 1],
             repeat: vec![false; peers + 1],
             pages: Vec::new(),
