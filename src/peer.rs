@@ -86,6 +86,8 @@ pub(crate) struct Connection {
     pub(crate) peer: PeerId,
     pub(crate) id: ConnectionId,
     line: Line,
+    /// What the browser is not configured with yet.
+    configuration: Cell<Option<Configuration>>,
 }
 
 /// A connection with nobody yet, and its first offer: whoever comes is offered it at once.
@@ -197,7 +199,7 @@ impl Spare {
     pub(crate) fn open(self, peer: PeerId, id: ConnectionId, report: impl Fn(Report) + 'static) -> Connection {
         let Self(line) = self;
         line.outlet.room.get_or_init(|| Box::new(report));
-        Connection { peer, id, line }
+        Connection { peer, id, line, configuration: Cell::default() }
     }
 }
 
@@ -282,7 +284,7 @@ impl Connection {
     ) -> Result<Self, JsValue> {
         let line = Line::new(configuration, offered)?;
         line.outlet.room.get_or_init(|| Box::new(report));
-        Ok(Self { peer, id, line })
+        Ok(Self { peer, id, line, configuration: Cell::default() })
     }
 
     /// Starts what the session asks for.
@@ -340,7 +342,9 @@ impl Connection {
                     });
                 }
             }
+            ConnectionCall::Configure => self.configure(),
             ConnectionCall::RestartIce => {
+                self.configure();
                 if let Err(error) = self.line.rtc.restart_ice() {
                     log::warn("madang: this browser cannot restart ICE:", &error);
                 }
@@ -367,8 +371,14 @@ impl Connection {
     }
 
     /// Uses these servers at the next ICE restart.
-    pub(crate) fn configure(&self, configuration: &Configuration) {
-        if let Err(error) = self.line.rtc.configure(configuration) {
+    pub(crate) fn use_at_restart(&self, configuration: Configuration) {
+        self.configuration.set(Some(configuration));
+    }
+
+    fn configure(&self) {
+        if let Some(configuration) = self.configuration.take()
+            && let Err(error) = self.line.rtc.configure(&configuration)
+        {
             log::warn("madang: this browser does not take fresh iceServers:", &error);
         }
     }

@@ -427,7 +427,7 @@ impl Engine {
         }
         self.spare.take();
         for connection in self.connections.borrow().iter() {
-            connection.configure(&configuration);
+            connection.use_at_restart(configuration.clone());
         }
         self.configuration.replace(configuration);
     }

@@ -271,6 +271,7 @@ mod tests {
                 ConnectionCall::Rollback => ConnectionInput::RolledBack,
                 ConnectionCall::AddIceCandidate(_)
                 | ConnectionCall::RestartIce
+                | ConnectionCall::Configure
                 | ConnectionCall::ReadStats
                 | ConnectionCall::SendKeyFrame => return,
             };

@@ -208,7 +208,8 @@ fn a_client_roams_to_another_address_and_comes_home() -> Result<()> {
     let server = SocketAddr::new(lab.address(1), 80);
     let listener = lab.public().within(|| TcpListener::bind(server))??;
     let seen_as = || -> Result<IpAddr> {
-        lab.client(Side::A).within(|| TcpStream::connect_timeout(&server, Duration::from_secs(1)))??;
+        // What was sent before a new interface carries anything is sent again after a second.
+        lab.client(Side::A).within(|| TcpStream::connect_timeout(&server, Duration::from_secs(5)))??;
         Ok(listener.accept()?.1.ip())
     };
     let home = seen_as()?;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use madang_protocol::{Body, Candidate, ConnectionId, Description, PeerId};
+use madang_protocol::{Body, Candidate, ConnectionId, Description, DescriptionType, PeerId};
 
 use crate::{
     candidates::Candidates,
@@ -22,6 +22,8 @@ pub(crate) struct Connection {
     pub(crate) recovery: Recovery,
     pub(crate) flow: Flow,
     route: Option<Route>,
+    /// Of the latest remote description.
+    remote_ufrag: Option<String>,
     remote_candidates: Candidates,
     local_candidates: Candidates,
 }
@@ -36,6 +38,7 @@ impl Connection {
             recovery,
             flow: Flow::default(),
             route: None,
+            remote_ufrag: None,
             remote_candidates: Candidates::default(),
             local_candidates: Candidates::default(),
         }
@@ -97,9 +100,22 @@ impl Connection {
         self.route.replace(route) != Some(route)
     }
 
+    /// Whether the ICE credentials of the peer are others than before (RFC 8839 section 4.4.1.1.1).
+    fn restarts_ice(&mut self, description: &Description) -> bool {
+        let ufrag = description.sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::to_owned);
+        let before = std::mem::replace(&mut self.remote_ufrag, ufrag);
+        before.is_some() && before != self.remote_ufrag
+    }
+
     /// Does what the negotiation wants done next.
     pub(crate) fn advance(&mut self, out: &mut VecDeque<Output>) {
         while let Some(step) = self.negotiation.next() {
+            if let Step::SetRemoteDescription(description) = &step
+                && self.restarts_ice(description)
+                && description.kind == DescriptionType::Offer
+            {
+                self.call(ConnectionCall::Configure, out);
+            }
             let call = match step {
                 Step::SetLocalDescription => ConnectionCall::SetLocalDescription,
                 Step::Rollback => ConnectionCall::Rollback,

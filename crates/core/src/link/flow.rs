@@ -35,6 +35,8 @@ pub(crate) struct Flow {
     alert_until: Option<Time>,
     /// Nothing had come for a while when it was read last.
     quiet: bool,
+    /// Since when ICE says that nothing can come.
+    disconnected_since: Option<Time>,
     /// Nothing is known to come: ICE says that nothing can, or the last path had `failed`.
     waits: bool,
 }
@@ -50,7 +52,7 @@ impl Flow {
 
     /// It cannot, says ICE, and may be late to see that it can again. What came before does not count.
     pub(crate) fn disconnected(&mut self, now: Time) {
-        *self = Self { at: Some(now), waits: true, ..Self::default() };
+        *self = Self { at: Some(now), disconnected_since: Some(now), waits: true, ..Self::default() };
     }
 
     /// It cannot.
@@ -91,7 +93,7 @@ impl Flow {
     pub(crate) fn read(&mut self, now: Time, received: u64) -> bool {
         let before = self.received.replace(received);
         let more = before.unwrap_or(if self.waits { received } else { 0 }) != received;
-        self.quiet = !more && self.came.is_some_and(|came| came + QUIET <= now);
+        self.quiet = !more && self.latest().is_some_and(|since| since + QUIET <= now);
         if more {
             (self.came, self.waits) = (Some(now), false);
         } else if self.came.is_some() {
@@ -100,9 +102,14 @@ impl Flow {
         more
     }
 
-    /// When something came last, if it may have stopped.
+    /// Since when nothing has come, as far as is known.
+    fn latest(&self) -> Option<Time> {
+        self.came.or(self.disconnected_since)
+    }
+
+    /// Since when nothing has come, if it may have stopped.
     pub(crate) fn quiet(&self) -> Option<Time> {
-        self.came.filter(|_| self.quiet)
+        self.latest().filter(|_| self.quiet)
     }
 
     /// When something came last, if that is so long ago that it has stopped.
@@ -175,9 +182,11 @@ mod tests {
         assert!(flow.tick(ms(300)) && !flow.read(ms(300), 1500), "it came before");
         assert_eq!(flow.timeout(), Some(ms(550)));
         assert!(flow.tick(ms(550)) && !flow.read(ms(550), 1500));
-        assert_eq!(flow.stopped(ms(9000)), None);
-        assert!(flow.tick(ms(800)) && flow.read(ms(800), 1600));
-        assert_eq!(flow.stopped(ms(2800)), Some(ms(800)));
+        assert_eq!((flow.stopped(ms(9000)), flow.quiet()), (None, None));
+        assert!(flow.tick(ms(1000)) && !flow.read(ms(1000), 1500));
+        assert_eq!(flow.quiet(), Some(ms(300)));
+        assert!(flow.tick(ms(1250)) && flow.read(ms(1250), 1600));
+        assert_eq!((flow.stopped(ms(3250)), flow.quiet()), (Some(ms(1250)), None));
     }
 
     #[test]

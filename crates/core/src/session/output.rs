@@ -75,8 +75,11 @@ pub enum ConnectionCall {
     SetRemoteDescription(Description),
     /// `addIceCandidate(candidate)`; `None` is the end of candidates. A rejection is logged.
     AddIceCandidate(Option<Candidate>),
-    /// `restartIce()`.
+    /// `setConfiguration()` with the `iceServers` that came last, and `restartIce()`. Not before: browsers
+    /// restart ICE with their next offer when these are other ones (RFC 9429 section 4.1.18).
     RestartIce,
+    /// `setConfiguration()` with the `iceServers` that came last: the next answer restarts ICE.
+    Configure,
     /// `getStats()`: what the selected candidate pair says is
     /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
     ReadStats,

@@ -7,7 +7,8 @@ use madang_core::{
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{
-    Body, Candidate, ConnectionId, DescriptionType, Dialect, Epoch, Generation, IceServers, LeaveReason, Left,
+    Body, Candidate, ConnectionId, Description, DescriptionType, Dialect, Epoch, Generation, IceServers, LeaveReason,
+    Left,
 };
 
 use crate::stage::{GRACE, Stage, bodies, calls, closed, description, events, opened};
@@ -251,6 +252,21 @@ fn a_path_that_is_back_begins_with_a_key_frame_and_the_first_one_does_anyway() {
     assert!(calls(&stage.state(2, ConnectionState::Connected)).is_empty());
     stage.state(2, ConnectionState::Disconnected);
     assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::SendKeyFrame]);
+}
+
+#[test]
+fn fresh_ice_servers_are_used_for_an_offer_that_restarts_ice_and_for_no_other() {
+    let mut stage = Stage::connected(false);
+    let mut offer = |ufrag: &str| {
+        let sdp = format!("v=0\r\na=ice-ufrag:{ufrag}\r\n");
+        let description = Description { kind: DescriptionType::Offer, sdp };
+        let out = stage.hear(Body::Description { connection: ConnectionId(stage.number()), description });
+        let configures = calls(&out).first() == Some(&&ConnectionCall::Configure);
+        stage.browser(stage.number(), ConnectionInput::RemoteDescriptionSet);
+        stage.set_local(stage.number(), DescriptionType::Answer);
+        configures
+    };
+    assert_eq!(["a", "a", "b", "b"].map(&mut offer), [false, false, true, false]);
 }
 
 #[test]

@@ -51,7 +51,10 @@
       for (const side of ["Local", "Remote"]) {
         const set = this[`set${side}Description`].bind(this);
         this[`set${side}Description`] = async (description) => {
-          await set(description);
+          await set(description).catch((error) => {
+            say(`#${number} refuses a ${side.toLowerCase()} description: ${error}`);
+            throw error;
+          });
           const { type, sdp } = this[`${side.toLowerCase()}Description`] ?? {};
           say(`#${number} ${side.toLowerCase()} ${type ?? "rollback"}: ${media(sdp ?? "")}`);
         };

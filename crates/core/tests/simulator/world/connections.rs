@@ -71,7 +71,7 @@ impl World {
                 let delay = self.random.range(1, 50);
                 return self.at(self.now + delay, Event::Stats(pc));
             }
-            ConnectionCall::SendKeyFrame => return,
+            ConnectionCall::SendKeyFrame | ConnectionCall::Configure => return,
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);
