@@ -8,7 +8,6 @@
 
 pub(crate) mod clock;
 pub(crate) mod device_changes;
-mod key_frame;
 pub(crate) mod log;
 pub(crate) mod media_devices;
 pub(crate) mod page;

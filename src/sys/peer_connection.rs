@@ -14,7 +14,7 @@ use web_sys::{
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::{key_frame, promise, stats::SelectedPair, value};
+use super::{promise, stats::SelectedPair, value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -35,15 +35,15 @@ extern "C" {
     fn restart(this: &Raw) -> Result<(), JsValue>;
 
     #[wasm_bindgen(extends = RtcRtpSender, js_name = RTCRtpSender)]
-    pub(super) type Sender;
+    type Sender;
     #[wasm_bindgen(method, catch, js_name = setStreams)]
     fn set_streams(this: &Sender, stream: &MediaStream) -> Result<(), JsValue>;
     #[wasm_bindgen(method, js_name = replaceTrack)]
     fn replace(this: &Sender, track: Option<&MediaStreamTrack>) -> Promise;
     #[wasm_bindgen(method, js_name = getParameters)]
-    pub(super) fn parameters(this: &Sender) -> JsValue;
+    fn parameters(this: &Sender) -> JsValue;
     #[wasm_bindgen(method, js_name = setParameters)]
-    pub(super) fn set_parameters(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
+    fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
 }
 
 /// `setLocalDescription({type: "rollback"})`.
@@ -220,9 +220,15 @@ impl Transceiver {
         promise::settled(&self.sender().replace(track), |result| done(result.map(drop)));
     }
 
-    /// Makes the encoder's next frame a key frame.
+    /// Makes the encoder's next frame a key frame, where the browser can be told to.
     pub(crate) fn send_key_frame(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        key_frame::send(self.sender(), done);
+        let sender = self.sender();
+        match JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#) {
+            Ok(options) => promise::settled(&sender.set_parameters_with(&sender.parameters(), &options), |result| {
+                done(result.map(drop));
+            }),
+            Err(error) => done(Err(error)),
+        }
     }
 
     fn sender(&self) -> Sender {

@@ -84,6 +84,6 @@ pub enum ConnectionCall {
     /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
     ReadStats,
     /// Ask the encoder for a key frame: the peer lost frames, and would else wait for seconds before it
-    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`).
+    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known, nothing.
     SendKeyFrame,
 }
