@@ -100,7 +100,8 @@ impl Connection {
         self.route.replace(route) != Some(route)
     }
 
-    /// Whether the ICE credentials of the peer are others than before (RFC 8839 section 4.4.1.1.1).
+    /// Whether the ICE credentials of the peer are others than before (RFC 8839 section 4.4.1.1.1). They
+    /// are kept for the next time.
     fn restarts_ice(&mut self, description: &Description) -> bool {
         let ufrag = description.sdp.lines().find_map(|line| line.strip_prefix("a=ice-ufrag:")).map(str::to_owned);
         let before = std::mem::replace(&mut self.remote_ufrag, ufrag);
