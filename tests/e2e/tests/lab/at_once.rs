@@ -8,7 +8,7 @@ use madang_e2e::until::{SOON, until};
 use madang_e2e::{in_a_call, scenario};
 use madang_lab::Kind;
 
-use crate::renewal::generation;
+use crate::renewal::{generation, tell_of_another_network};
 use crate::watched::watched;
 
 /// A reload loads the page again and sets the call up anew.
@@ -45,8 +45,7 @@ async fn both_restart_ice_at_once_and_media_goes_on() -> Result<()> {
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
         let before = [generation(&pair.a).await?, generation(&pair.b).await?];
         let told = Moment::now();
-        let online = "window.dispatchEvent(new Event('online'))";
-        tokio::try_join!(pair.a.script(online, vec![]), pair.b.script(online, vec![]))?;
+        tokio::try_join!(tell_of_another_network(&pair.a), tell_of_another_network(&pair.b))?;
         for (page, before) in [&pair.a, &pair.b].into_iter().zip(&before) {
             until(&format!("{}'s media to go by the restarted ICE", page.name()), SOON, async || {
                 Ok((generation(page).await? != *before).then_some(()))

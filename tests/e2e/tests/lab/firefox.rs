@@ -11,7 +11,7 @@ use madang_lab::{Family, Fault, Kind, Side};
 
 use crate::pair::Pair;
 
-const BOUND: Duration = Duration::from_secs(10);
+const BOUND: Duration = Duration::from_secs(15);
 
 /// One call goes through all of it.
 #[tokio::test]
