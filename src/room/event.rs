@@ -171,28 +171,20 @@ impl Events {
         self.kept.borrow_mut().push(event);
     }
 
-    /// Tells everybody what is kept.
+    /// Tells everybody what is kept, once there is somebody.
     pub(crate) fn deliver(&self) {
         let mut listening = self.listening.borrow_mut();
-        let senders = match &mut *listening {
-            Listening::Nobody => return,
-            Listening::Somebody(senders) => std::mem::take(senders),
-            // Nothing follows the end.
-            Listening::Over => Vec::new(),
-        };
-        let mut senders: Vec<_> = senders.into_iter().filter(|sender| !sender.is_closed()).collect();
+        if let Listening::Nobody = *listening {
+            return;
+        }
         for event in self.kept.take() {
-            for sender in &senders {
-                // An unbounded channel refuses only when its receiver is gone, which is its choice.
-                let _ = sender.unbounded_send(event.clone());
-            }
-            if matches!(event, RoomEvent::Ended(_)) {
-                senders.clear();
+            // Nothing follows the end.
+            let Listening::Somebody(senders) = &mut *listening else { return };
+            // An unbounded channel refuses only when its receiver is gone.
+            senders.retain(|sender| sender.unbounded_send(event.clone()).is_ok());
+            if let RoomEvent::Ended(_) = event {
                 *listening = Listening::Over;
             }
-        }
-        if let Listening::Somebody(listening) = &mut *listening {
-            *listening = senders;
         }
     }
 }
