@@ -18,11 +18,6 @@ mod state;
 mod view;
 mod words;
 
-/// Some two kilobytes less to download than the standard one.
-#[cfg(target_arch = "wasm32")]
-#[global_allocator]
-static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
-
 fn main() {
     if let Some(performance) = web_sys::window().and_then(|window| window.performance()) {
         // Only a measurement: without it the page is the same.
