@@ -57,9 +57,10 @@ impl Kit {
         self.npm.get(|| Npm::set_up(&self.workspace))
     }
 
-    /// npm's `wasm-opt`. It makes a smaller download and nothing else, so going without is a remark and no error.
+    /// npm's `wasm-opt`. It makes the program smaller and faster and nothing else, so going without is a remark and no
+    /// error.
     pub(crate) fn optimizer(&self) -> Option<Npm> {
-        let told = || self.npm().inspect_err(|error| ui::note(format!("no wasm-opt, so a larger download: {error:#}")));
+        let told = || self.npm().inspect_err(|error| ui::note(format!("no wasm-opt, so a larger program: {error:#}")));
         self.optimizer.get_or_init(|| told().ok()).clone()
     }
 
