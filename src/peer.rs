@@ -342,6 +342,15 @@ impl Connection {
                     });
                 }
             }
+            ConnectionCall::RenewReceivers => {
+                for transceiver in self.line.rtc.transceivers(Kind::Video) {
+                    transceiver.renew_receiver(|result| {
+                        if let Err(error) = result {
+                            log::debug("madang: no new receiver:", &error);
+                        }
+                    });
+                }
+            }
             ConnectionCall::Configure => self.configure(),
             ConnectionCall::RestartIce => {
                 self.configure();

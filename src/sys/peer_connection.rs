@@ -5,7 +5,7 @@
 //! `setParameters()`: a short extern block adds them.
 
 use gloo_events::EventListener;
-use js_sys::{Array, JSON, Promise};
+use js_sys::{Array, JSON, Promise, Reflect};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
@@ -44,6 +44,19 @@ extern "C" {
     fn parameters(this: &Sender) -> JsValue;
     #[wasm_bindgen(method, js_name = setParameters)]
     fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
+}
+
+/// Frames per second that no camera reaches.
+const NO_LIMIT: f64 = 1000.0;
+
+/// `RTCRtpEncodingParameters.maxFramerate` (webrtc-pc section 5.2.7).
+fn limit_frame_rate(sender: &Sender, limit: &JsValue) -> Result<Promise, JsValue> {
+    let parameters = sender.parameters();
+    let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.unchecked_into();
+    for encoding in encodings.iter() {
+        Reflect::set(&encoding, &"maxFramerate".into(), limit)?;
+    }
+    Ok(sender.set_parameters_with(&parameters, &JsValue::UNDEFINED))
 }
 
 /// `setLocalDescription({type: "rollback"})`.
@@ -226,6 +239,19 @@ impl Transceiver {
         match JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#) {
             Ok(options) => promise::settled(&sender.set_parameters_with(&sender.parameters(), &options), |result| {
                 done(result.map(drop));
+            }),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Starts the receiver anew in Firefox (152), which does that when parameters of the sender beside it
+    /// change: to a limit that is none, and back.
+    pub(crate) fn renew_receiver(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
+        let sender = self.sender();
+        match limit_frame_rate(&sender, &NO_LIMIT.into()) {
+            Ok(limited) => promise::settled(&limited, move |_| match limit_frame_rate(&sender, &JsValue::UNDEFINED) {
+                Ok(unlimited) => promise::settled(&unlimited, |result| done(result.map(drop))),
+                Err(error) => done(Err(error)),
             }),
             Err(error) => done(Err(error)),
         }

@@ -273,7 +273,8 @@ mod tests {
                 | ConnectionCall::RestartIce
                 | ConnectionCall::Configure
                 | ConnectionCall::ReadStats
-                | ConnectionCall::SendKeyFrame => return,
+                | ConnectionCall::SendKeyFrame
+                | ConnectionCall::RenewReceivers => return,
             };
             self.input(now, Input::Connection(peer, connection, done));
         }

@@ -95,9 +95,16 @@ impl Connection {
         } else if let Some(came) = self.flow.stopped(now)
             && !broken(Mutation::SilenceIgnored)
         {
-            self.recovery.silent(now, came, expected);
+            self.silent(now, came, expected, out);
         }
         self.route.replace(route) != Some(route)
+    }
+
+    /// Nothing has come since `came`.
+    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool, out: &mut VecDeque<Output>) {
+        if self.recovery.silent(now, came, expected) {
+            self.call(ConnectionCall::RenewReceivers, out);
+        }
     }
 
     /// Whether the ICE credentials of the peer are others than before (RFC 8839 section 4.4.1.1.1). They

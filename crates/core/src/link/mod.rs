@@ -215,7 +215,7 @@ impl Link {
             Some(connection) if offers => {
                 connection.negotiation.resume();
                 if let Some(came) = quiet {
-                    connection.recovery.silent(cx.now, came, true);
+                    connection.silent(cx.now, came, true, cx.out);
                 }
                 if connection.recovery.restart_now(cx.now) {
                     self.reach.gathering();

@@ -135,11 +135,11 @@ impl Recovery {
     }
 
     /// Nothing has come since `came`. While ICE says `connected` that matters only where something is
-    /// `expected`.
-    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool) {
+    /// `expected`. `true` if that ends a connection.
+    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool) -> bool {
         let disconnected = self.state == ConnectionState::Disconnected;
         if !self.is_connected() || !(disconnected || (expected && self.restarts > 0)) {
-            return;
+            return false;
         }
         (self.contradicted, self.lost) = (!self.contradicted, true);
         self.blame(if disconnected { Cause::PathLost } else { Cause::MediaStopped }, came);
@@ -149,6 +149,7 @@ impl Recovery {
             Some(at) => now.max(at + CHANCE),
             None => now,
         });
+        true
     }
 
     /// Something came; `true` if that ends a silence.

@@ -86,4 +86,7 @@ pub enum ConnectionCall {
     /// Ask the encoder for a key frame: the peer lost frames, and would else wait for seconds before it
     /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known, nothing.
     SendKeyFrame,
+    /// What has not come is not waited for any more: the picture goes on with the next key frame, and the
+    /// first packet asks for it. Where a receiver cannot be started anew, nothing.
+    RenewReceivers,
 }

@@ -404,7 +404,11 @@ fn silence_is_noticed_in_three_seconds_and_restarted() {
     stage.socket(SocketInput::IceServers(IceServers::default()));
     stage.wait(S);
     let out = stage.receive(2);
-    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription], "whether the peer is there");
+    assert_eq!(
+        calls(&out),
+        [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription],
+        "whether the peer is there"
+    );
     assert_eq!(reconnecting(&out), Some(Cause::MediaStopped));
     negotiate(&mut stage);
     assert_eq!(calls(&stage.wait(S)), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);

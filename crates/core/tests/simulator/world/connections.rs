@@ -59,7 +59,8 @@ impl World {
     }
 
     pub(super) fn call(&mut self, pc: Pc, call: ConnectionCall) {
-        if !matches!(call, ConnectionCall::ReadStats | ConnectionCall::SendKeyFrame) {
+        let looks = [ConnectionCall::ReadStats, ConnectionCall::SendKeyFrame, ConnectionCall::RenewReceivers];
+        if !looks.contains(&call) {
             self.last_activity = self.now;
         }
         let operation = match call {
@@ -71,7 +72,7 @@ impl World {
                 let delay = self.random.range(1, 50);
                 return self.at(self.now + delay, Event::Stats(pc));
             }
-            ConnectionCall::SendKeyFrame | ConnectionCall::Configure => return,
+            ConnectionCall::SendKeyFrame | ConnectionCall::RenewReceivers | ConnectionCall::Configure => return,
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);
