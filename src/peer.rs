@@ -214,6 +214,7 @@ impl Line {
                 Event::Track(track) => remote.add_track(&track),
                 Event::NegotiationNeeded => report(ConnectionInput::NegotiationNeeded),
                 Event::State(state) => report(ConnectionInput::StateChanged(connection_state(state))),
+                Event::TransportFailed => report(ConnectionInput::TransportFailed),
                 Event::Candidate(candidate) => match candidate.as_ref().map(to_candidate) {
                     Some(Err(Unfit)) => log::warn("madang: a local candidate is not understood:", &candidate.into()),
                     // An empty candidate ends one medium's gathering; null ends all of it.

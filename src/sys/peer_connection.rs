@@ -44,6 +44,21 @@ extern "C" {
     fn parameters(this: &Sender) -> JsValue;
     #[wasm_bindgen(method, js_name = setParameters)]
     fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
+    #[wasm_bindgen(method, getter)]
+    fn transport(this: &Sender) -> Option<DtlsTransport>;
+
+    #[wasm_bindgen(js_name = RTCDtlsTransport)]
+    type DtlsTransport;
+    #[wasm_bindgen(method, getter)]
+    fn state(this: &DtlsTransport) -> String;
+}
+
+/// Whether DTLS has failed: with `max-bundle` there is one transport for all media.
+fn has_failed_transport(raw: &Raw) -> bool {
+    raw.get_senders().into_iter().next().is_some_and(|sender| {
+        let transport = sender.unchecked_into::<Sender>().transport();
+        transport.is_some_and(|transport| transport.state() == "failed")
+    })
 }
 
 /// Frames per second that no camera reaches.
@@ -76,6 +91,8 @@ pub(crate) enum Event {
     Candidate(Option<RtcIceCandidate>),
     /// `connectionstatechange`.
     State(RtcPeerConnectionState),
+    /// `connectionstatechange` with DTLS `failed` (webrtc-pc section 5.5.1).
+    TransportFailed,
     /// `track`.
     Track(MediaStreamTrack),
 }
@@ -116,7 +133,10 @@ impl PeerConnection {
         };
         let listeners = [
             listen("negotiationneeded", |_, _| Event::NegotiationNeeded),
-            listen("connectionstatechange", |raw, _| Event::State(raw.connection_state())),
+            listen("connectionstatechange", |raw, _| match has_failed_transport(raw) {
+                true => Event::TransportFailed,
+                false => Event::State(raw.connection_state()),
+            }),
             listen("icecandidate", |_, event| {
                 Event::Candidate(event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate())
             }),

@@ -53,8 +53,8 @@ pub enum Mutation {
     NoRestart,
     /// Nothing comes any more, and nothing is done about it while ICE is content.
     SilenceIgnored,
-    /// A connection that failed is kept although nothing comes by it any more.
-    DeafKept,
+    /// A connection whose transport failed is kept although nothing comes by it any more.
+    FailedTransportKept,
     /// An operation that was rejected is not made good.
     RejectionIgnored,
     /// The generation is not counted up when joining again.

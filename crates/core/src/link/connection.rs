@@ -61,7 +61,7 @@ impl Connection {
         self.recovery.state_changed(now, state);
         match state {
             ConnectionState::Connected => {
-                self.flow.connected(now, self.recovery.has_failed());
+                self.flow.connected(now);
                 if was_lost {
                     self.call(ConnectionCall::SendKeyFrame, out);
                 }

@@ -19,8 +19,6 @@ const CLOSER: Duration = Duration::from_millis(250);
 const SILENCE: Duration = Duration::from_secs(2);
 /// After so long it may have: time to look twice.
 const QUIET: Duration = Duration::from_millis(700);
-/// How long the first may take to come by a path that was found after the last one had failed.
-const BEGIN: Duration = Duration::from_millis(500);
 /// For how long a sign of trouble counts, and how often it is read then, and what is silence.
 const ALERT: Duration = Duration::from_secs(4);
 const ALERT_INTERVAL: Duration = Duration::from_millis(250);
@@ -37,22 +35,18 @@ pub(crate) struct Flow {
     quiet: bool,
     /// Since when ICE says that nothing can come.
     disconnected_since: Option<Time>,
-    /// Nothing is known to come: ICE says that nothing can, or the last path had `failed`.
-    waits: bool,
 }
 
 impl Flow {
     /// Media can flow, perhaps along another route than before. What comes first is left alone: to
-    /// count is work, and now a browser has enough of it. Where the last path had `failed` silence
-    /// counts from now on.
-    pub(crate) fn connected(&mut self, now: Time, failed: bool) {
-        let (came, alert_until) = (failed.then_some(now + BEGIN), self.alert_until.filter(|_| failed));
-        *self = Self { at: Some(now + CLOSER), came, alert_until, waits: failed, ..Self::default() };
+    /// count is work, and now a browser has enough of it.
+    pub(crate) fn connected(&mut self, now: Time) {
+        *self = Self { at: Some(now + CLOSER), ..Self::default() };
     }
 
     /// It cannot, says ICE, and may be late to see that it can again. What came before does not count.
     pub(crate) fn disconnected(&mut self, now: Time) {
-        *self = Self { at: Some(now), disconnected_since: Some(now), waits: true, ..Self::default() };
+        *self = Self { at: Some(now), disconnected_since: Some(now), ..Self::default() };
     }
 
     /// It cannot.
@@ -76,7 +70,7 @@ impl Flow {
         if due {
             self.at = Some(match self.is_alert(now) {
                 true => now + ALERT_INTERVAL,
-                false if self.waits => now + CLOSER,
+                false if self.disconnected_since.is_some() && self.came.is_none() => now + CLOSER,
                 false => now + INTERVAL,
             });
         }
@@ -92,10 +86,10 @@ impl Flow {
     /// from its own beginning.
     pub(crate) fn read(&mut self, now: Time, received: u64) -> bool {
         let before = self.received.replace(received);
-        let more = before.unwrap_or(if self.waits { received } else { 0 }) != received;
+        let more = before.unwrap_or(if self.disconnected_since.is_some() { received } else { 0 }) != received;
         self.quiet = !more && self.latest().is_some_and(|since| since + QUIET <= now);
         if more {
-            (self.came, self.waits) = (Some(now), false);
+            self.came = Some(now);
         } else if self.came.is_some() {
             self.at = self.at.map(|at| at.min(now + CLOSER));
         }
@@ -128,7 +122,7 @@ mod tests {
         let mut flow = Flow::default();
         let ms = Duration::from_millis;
         assert!(!flow.tick(ms(0)));
-        flow.connected(ms(0), false);
+        flow.connected(ms(0));
         let mut looked = Vec::new();
         for now in (0..5000).step_by(50) {
             if flow.tick(ms(now)) {
@@ -148,7 +142,7 @@ mod tests {
     fn after_a_sign_of_trouble_it_looks_more_often_for_a_while() {
         let mut flow = Flow::default();
         let ms = Duration::from_millis;
-        flow.connected(ms(0), false);
+        flow.connected(ms(0));
         assert!(flow.tick(ms(250)) && flow.read(ms(250), 1));
         flow.alert(ms(350));
         assert!(flow.tick(ms(600)));
@@ -162,21 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn silence_counts_from_the_begin_where_the_last_path_had_failed() {
-        let mut flow = Flow::default();
-        let ms = Duration::from_millis;
-        flow.connected(ms(0), true);
-        assert!(flow.tick(ms(250)) && !flow.read(ms(250), 1000), "it came by the last one");
-        assert_eq!((flow.stopped(ms(2499)), flow.stopped(ms(2500))), (None, Some(BEGIN)));
-        assert!(flow.tick(ms(500)) && flow.read(ms(500), 1001));
-        assert_eq!(flow.stopped(ms(2499)), None);
-    }
-
-    #[test]
     fn what_comes_while_disconnected_counts_from_then_on() {
         let mut flow = Flow::default();
         let ms = Duration::from_millis;
-        flow.connected(ms(0), false);
+        flow.connected(ms(0));
         assert!(flow.tick(ms(250)) && flow.read(ms(250), 1000));
         flow.disconnected(ms(300));
         assert!(flow.tick(ms(300)) && !flow.read(ms(300), 1500), "it came before");
@@ -192,7 +175,7 @@ mod tests {
     #[test]
     fn what_never_came_has_not_stopped() {
         let mut flow = Flow::default();
-        flow.connected(Time::ZERO, false);
+        flow.connected(Time::ZERO);
         assert!(!flow.read(Time::from_secs(1), 0));
         assert!(!flow.read(Time::from_secs(9), 0));
         assert_eq!(flow.stopped(Time::from_secs(9)), None);

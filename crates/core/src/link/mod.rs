@@ -354,6 +354,11 @@ impl Link {
                 connection.state_changed(cx.now, state, cx.out);
                 state != ConnectionState::Closed
             }
+            ConnectionInput::TransportFailed => {
+                connection.state_changed(cx.now, ConnectionState::Failed, cx.out);
+                self.settle(cx);
+                broken(Mutation::FailedTransportKept)
+            }
             ConnectionInput::Stats { route, received } => {
                 if connection.seen(cx.now, route, received, expected, cx.out) {
                     let peer = self.peer.peer.clone();

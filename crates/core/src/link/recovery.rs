@@ -74,8 +74,6 @@ pub(crate) struct Recovery {
     /// consent (RFC 7675) is answered, and media flows by the same path meanwhile.
     contradicted: bool,
     inquiry: Inquiry,
-    /// It was `failed`, and nothing has come since.
-    failed: bool,
     /// Why it is not connected any more, and since when.
     cause: Option<(Cause, Time)>,
     network_changed_at: Option<Time>,
@@ -103,7 +101,6 @@ impl Recovery {
             lost: true,
             contradicted: false,
             inquiry: Inquiry::Unasked,
-            failed: false,
             cause: None,
             network_changed_at: None,
         }
@@ -154,7 +151,6 @@ impl Recovery {
 
     /// Something came; `true` if that ends a silence.
     pub(crate) fn heard(&mut self) -> bool {
-        self.failed = false;
         let known = matches!(self.state, ConnectionState::Connected | ConnectionState::Disconnected);
         let ends = known && !self.is_connected();
         if ends {
@@ -180,7 +176,6 @@ impl Recovery {
             self.blame(Cause::PathLost, now);
         }
         (self.state, self.contradicted) = (state, false);
-        self.failed |= state == ConnectionState::Failed;
         match state {
             ConnectionState::Connected => self.works(),
             ConnectionState::Disconnected => {
@@ -221,16 +216,6 @@ impl Recovery {
 
     fn not_later_than(&mut self, time: Time) {
         self.at = Some(self.at.map_or(time, |at| at.min(time)));
-    }
-
-    /// It was `failed`, and nothing has come since.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed
-    }
-
-    /// Firefox (152) finds a path when ICE is restarted after it `failed`, and nothing ever comes by it.
-    fn is_deaf(&self) -> bool {
-        self.failed && self.state == ConnectionState::Connected && self.contradicted && !broken(Mutation::DeafKept)
     }
 
     /// Whether to find out first if the peer is there.
@@ -282,12 +267,11 @@ impl Recovery {
             self.at = None;
             return None;
         }
-        let deaf = self.is_deaf();
-        if !deaf && self.is_doubtful(now) {
+        if self.is_doubtful(now) {
             (self.inquiry, self.at) = (Inquiry::Asked, None);
             return Some(Remedy::Inquire);
         }
-        if deaf || self.tries >= self.restarts {
+        if self.tries >= self.restarts {
             self.at = None;
             return Some(Remedy::Replace);
         }
@@ -468,23 +452,6 @@ mod tests {
         };
         assert_eq!(restarts_until_replaced(false), 3);
         assert_eq!(restarts_until_replaced(true), 6);
-    }
-
-    #[test]
-    fn what_is_connected_after_it_failed_and_brings_nothing_is_replaced() {
-        for heard in [false, true] {
-            let mut recovery = Recovery::new(true);
-            recovery.state_changed(s(0), ConnectionState::Failed);
-            assert_eq!(recovery.tick(s(0), true), Some(Remedy::Restart));
-            recovery.negotiated(s(0), true);
-            recovery.state_changed(s(1), ConnectionState::Connected);
-            if heard {
-                recovery.heard();
-            }
-            recovery.silent(s(3), s(1), true);
-            let remedy = if heard { Remedy::Inquire } else { Remedy::Replace };
-            assert_eq!(recovery.tick(s(3), true), Some(remedy));
-        }
     }
 
     #[test]

@@ -76,6 +76,9 @@ pub enum ConnectionInput {
     LocalCandidate(Option<Candidate>),
     /// `connectionstatechange`.
     StateChanged(ConnectionState),
+    /// `connectionstatechange` to `failed`, and the state of the RTCDtlsTransport is that as well (webrtc-pc
+    /// section 5.5.1): an ICE restart may find a path, and nothing will ever come by it.
+    TransportFailed,
     /// The answer to [`ConnectionCall::ReadStats`](super::ConnectionCall::ReadStats).
     Stats {
         /// The route of the selected candidate pair.

@@ -29,8 +29,9 @@ use super::{Config, Output, Time, knock};
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take to come back, when it is not known whether the server can be reached.
 const RETURN_PATIENCE: Duration = Duration::from_secs(2);
-/// The same when it can, for the first time: a socket may still hang on what went on before.
-const REACHED_PATIENCE: Duration = Duration::from_secs(3);
+/// The same when it can, for the first time: a socket may still hang on what went on before. It is more
+/// than a way of a quarter of a second needs, and whoever has a longer one gets more time with the next try.
+const REACHED_PATIENCE: Duration = Duration::from_millis(1500);
 /// For so many tries in a row that hang, the next one comes after so long: TCP has repeated it after one
 /// and three seconds, and would not for a while.
 const HANGS: u32 = 12;
@@ -318,7 +319,7 @@ impl Server {
             self.knock = Some(knock);
             if since + STALE <= now {
                 self.hung = self.hung.saturating_add(1);
-                until = knock;
+                until = if self.reached { now } else { knock };
             } else {
                 until = now + ONLY_KNOCKING;
             }

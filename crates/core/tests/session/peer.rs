@@ -291,6 +291,26 @@ fn a_restart_waits_for_the_server() {
 }
 
 #[test]
+fn a_connection_whose_transport_failed_is_replaced_and_not_restarted() {
+    let mut stage = Stage::connected(true);
+    let out = stage.browser(2, ConnectionInput::TransportFailed);
+    assert_eq!((closed(&out), opened(&out)), (vec![2], vec![(4, true)]));
+    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription]);
+    assert_eq!(reconnecting(&out), Some(Cause::PathLost));
+}
+
+#[test]
+fn a_connection_whose_transport_failed_is_replaced_when_signaling_works_again() {
+    let mut stage = Stage::connected(true);
+    stage.socket(SocketInput::Disconnected);
+    let out = stage.browser(2, ConnectionInput::TransportFailed);
+    assert_eq!((closed(&out), opened(&out)), (vec![2], vec![]));
+    stage.connect();
+    stage.welcome(vec![]);
+    assert_eq!(opened(&stage.enter_other()), [(4, true)]);
+}
+
+#[test]
 fn refusals_of_the_browser_bring_new_connections_but_not_in_a_hurry() {
     let mut stage = Stage::joined(true, vec![]);
     stage.answers = true;

@@ -100,7 +100,7 @@ const RULES: [Mutation; 33] = [
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
     Mutation::SilenceIgnored,
-    Mutation::DeafKept,
+    Mutation::FailedTransportKept,
     Mutation::RejectionIgnored,
     Mutation::GenerationKept,
     Mutation::FailedJoinRepeated,

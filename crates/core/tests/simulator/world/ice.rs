@@ -167,8 +167,12 @@ impl World {
         this.state = ConnectionState::Failed;
         this.failed = this.local.zip(this.remote).map(|(own, theirs)| (own.ice, theirs.ice));
         this.selected = None;
-        // As in Firefox.
+        // As in Firefox, where DTLS fails with ICE.
         this.deaf = self.deafened;
-        self.input(pc, ConnectionInput::StateChanged(ConnectionState::Failed));
+        let failed = match self.deafened {
+            true => ConnectionInput::TransportFailed,
+            false => ConnectionInput::StateChanged(ConnectionState::Failed),
+        };
+        self.input(pc, failed);
     }
 }
