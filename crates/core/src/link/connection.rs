@@ -21,6 +21,8 @@ pub(crate) struct Connection {
     pub(crate) negotiation: Negotiation,
     pub(crate) recovery: Recovery,
     pub(crate) flow: Flow,
+    /// As of the last time that [`Connection::advance`] was called.
+    flowed: bool,
     route: Option<Route>,
     /// Of the latest remote description.
     remote_ufrag: Option<String>,
@@ -37,6 +39,7 @@ impl Connection {
             negotiation: Negotiation::new(polite),
             recovery,
             flow: Flow::default(),
+            flowed: false,
             route: None,
             remote_ufrag: None,
             remote_candidates: Candidates::default(),
@@ -95,16 +98,9 @@ impl Connection {
         } else if let Some(came) = self.flow.stopped(now)
             && !broken(Mutation::SilenceIgnored)
         {
-            self.silent(now, came, expected, out);
+            self.recovery.silent(now, came, expected);
         }
         self.route.replace(route) != Some(route)
-    }
-
-    /// Nothing has come since `came`.
-    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool, out: &mut VecDeque<Output>) {
-        if self.recovery.silent(now, came, expected) {
-            self.call(ConnectionCall::RenewReceivers, out);
-        }
     }
 
     /// Whether the ICE credentials of the peer are others than before (RFC 8839 section 4.4.1.1.1). They
@@ -115,8 +111,12 @@ impl Connection {
         before.is_some() && before != self.remote_ufrag
     }
 
-    /// Does what the negotiation wants done next.
+    /// Does what the loss of media and the negotiation want done next.
     pub(crate) fn advance(&mut self, out: &mut VecDeque<Output>) {
+        let flows = self.recovery.is_flowing();
+        if std::mem::replace(&mut self.flowed, flows) && !flows {
+            self.call(ConnectionCall::RenewReceivers, out);
+        }
         while let Some(step) = self.negotiation.next() {
             if let Step::SetRemoteDescription(description) = &step
                 && self.restarts_ice(description)

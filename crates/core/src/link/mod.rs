@@ -54,7 +54,7 @@ const TUTORIAL_PATIENCE: Duration = Duration::from_secs(5);
 /// Whoever is still there has come back to a server so soon after it did itself.
 const RETURNS_WITHIN: Duration = Duration::from_secs(5);
 /// So long after a new epoch a connection is there, nearly always. If not, the socket may be dead.
-const SET_UP: Duration = Duration::from_millis(1500);
+const SET_UP: Duration = Duration::from_secs(1);
 /// The longest time between two connections that are opened because the last was lost.
 const LONGEST_REPLACEMENT_DELAY: Duration = Duration::from_secs(16);
 
@@ -215,7 +215,7 @@ impl Link {
             Some(connection) if offers => {
                 connection.negotiation.resume();
                 if let Some(came) = quiet {
-                    connection.silent(cx.now, came, true, cx.out);
+                    connection.recovery.silent(cx.now, came, true);
                 }
                 if connection.recovery.restart_now(cx.now) {
                     self.reach.gathering();
@@ -355,7 +355,11 @@ impl Link {
                 state != ConnectionState::Closed
             }
             ConnectionInput::TransportFailed => {
+                let tried = connection.recovery.was_tried(cx.now) || self.replacement.tries > 0;
                 connection.state_changed(cx.now, ConnectionState::Failed, cx.out);
+                if tried && self.is_open() {
+                    self.reach.tried();
+                }
                 self.settle(cx);
                 broken(Mutation::FailedTransportKept)
             }

@@ -132,11 +132,11 @@ impl Recovery {
     }
 
     /// Nothing has come since `came`. While ICE says `connected` that matters only where something is
-    /// `expected`. `true` if that ends a connection.
-    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool) -> bool {
+    /// `expected`.
+    pub(crate) fn silent(&mut self, now: Time, came: Time, expected: bool) {
         let disconnected = self.state == ConnectionState::Disconnected;
         if !self.is_connected() || !(disconnected || (expected && self.restarts > 0)) {
-            return false;
+            return;
         }
         (self.contradicted, self.lost) = (!self.contradicted, true);
         self.blame(if disconnected { Cause::PathLost } else { Cause::MediaStopped }, came);
@@ -146,7 +146,6 @@ impl Recovery {
             Some(at) => now.max(at + CHANCE),
             None => now,
         });
-        true
     }
 
     /// Something came; `true` if that ends a silence.

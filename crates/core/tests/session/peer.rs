@@ -231,7 +231,11 @@ fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
     assert!(stage.state(2, ConnectionState::Disconnected).is_empty());
     assert!(stage.wait(S).is_empty());
     let out = stage.wait(S);
-    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription], "whether the peer is there");
+    assert_eq!(
+        calls(&out),
+        [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription],
+        "whether the peer is there"
+    );
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
     negotiate(&mut stage);
     assert_eq!(calls(&stage.wait(S)), [&ConnectionCall::RestartIce, &ConnectionCall::SetLocalDescription]);
@@ -281,7 +285,7 @@ fn a_restart_waits_for_the_server() {
     let mut stage = Stage::connected(true);
     stage.socket(SocketInput::Disconnected);
     let out = stage.state(2, ConnectionState::Failed);
-    assert!(calls(&out).is_empty());
+    assert_eq!(calls(&out), [&ConnectionCall::RenewReceivers]);
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
     stage.wait(S);
     stage.connect();
@@ -295,7 +299,7 @@ fn a_connection_whose_transport_failed_is_replaced_and_not_restarted() {
     let mut stage = Stage::connected(true);
     let out = stage.browser(2, ConnectionInput::TransportFailed);
     assert_eq!((closed(&out), opened(&out)), (vec![2], vec![(4, true)]));
-    assert_eq!(calls(&out), [&ConnectionCall::SetLocalDescription]);
+    assert_eq!(calls(&out), [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription]);
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
 }
 
@@ -475,7 +479,7 @@ fn a_socket_is_doubted_with_the_media_and_given_up_without_an_answer() {
 fn a_socket_is_doubted_when_a_connection_is_late() {
     let mut stage = Stage::joined(true, vec![]);
     stage.enter_other();
-    assert!(!stage.wait(S).contains(&Output::AskForIceServers), "it may yet come");
+    assert!(!stage.wait(S / 2).contains(&Output::AskForIceServers), "it may yet come");
     assert!(stage.wait(S).contains(&Output::AskForIceServers));
     let out = stage.wait(3 * S);
     assert!(out.contains(&Output::Disconnect) && out.iter().any(|output| matches!(output, Output::Connect(_))));
@@ -584,6 +588,19 @@ fn a_restart_before_its_time_is_no_verdict() {
     negotiate(&mut stage);
     assert!(told(&stage.wait(9 * S)).is_empty());
     assert_eq!(told(&stage.wait(2 * S)), [PeerState::Unreachable]);
+}
+
+#[test]
+fn a_transport_that_fails_time_and_again_without_a_relay_is_a_verdict() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    negotiate(&mut stage);
+    gather(&mut stage, &["host"]);
+    let out = stage.browser(2, ConnectionInput::TransportFailed);
+    assert_eq!((told(&out), opened(&out)), (vec![], vec![(4, true)]), "a relay may need longer");
+    let out = stage.browser(4, ConnectionInput::TransportFailed);
+    assert_eq!((told(&out), opened(&out)), (vec![PeerState::Unreachable], vec![]), "and is tried again, later");
+    assert_eq!(opened(&stage.wait(S)), [(6, true)]);
 }
 
 #[test]
