@@ -78,10 +78,10 @@
         for (const stat of (await receiver.getStats()).values()) {
           if (stat.type !== "inbound-rtp") continue;
           const key = `${receiver.track.id} ${stat.ssrc}`;
-          if (stat.packetsReceived > (received.get(key) ?? 0)) {
-            received.set(key, stat.packetsReceived);
-            keep(record.audio, Date.now());
-          }
+          const before = received.get(key) ?? 0;
+          received.set(key, stat.packetsReceived);
+          // Fewer than before: Firefox has started the receiver anew, and it counts from its own beginning.
+          if (stat.packetsReceived > (stat.packetsReceived < before ? 0 : before)) keep(record.audio, Date.now());
         }
       }
     }
