@@ -67,7 +67,7 @@ const NO_LIMIT: f64 = 1000.0;
 /// `RTCRtpEncodingParameters.maxFramerate` (webrtc-pc section 5.2.7).
 fn limit_frame_rate(sender: &Sender, limit: &JsValue) -> Result<Promise, JsValue> {
     let parameters = sender.parameters();
-    let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.unchecked_into();
+    let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.dyn_into()?;
     for encoding in encodings.iter() {
         Reflect::set(&encoding, &"maxFramerate".into(), limit)?;
     }

@@ -16,6 +16,7 @@ use crate::{links::SOON, pair::Pair, roaming::BOUND};
 /// the picture may be two seconds later than the audio.
 const AGAIN: Duration = Duration::from_secs(12);
 
+/// Networks, and a call between two of Firefox.
 async fn called(stage: &Stage) -> Result<(Networks, Pair)> {
     let networks = Networks::new(stage, Family::V4).await?;
     let setup = || Setup::firefox().recorded();
@@ -56,10 +57,7 @@ async fn a_call_in_firefox_is_on_another_network_within_four_seconds() -> Result
     }
     scenario("lab-firefox-roam", async |stage| {
         let (networks, pair) = called(stage).await?;
-        let left = Moment::now();
-        let away = networks.begin(Fault::Away)?;
-        pair.back_within(stage, "to another network", left, BOUND).await?;
-        away.end()?;
+        pair.goes_elsewhere(stage, &networks, "to another network", BOUND).await?.end()?;
         pair.part().await
     })
     .await

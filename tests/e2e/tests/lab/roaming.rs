@@ -6,7 +6,7 @@ use anyhow::Result;
 use madang_e2e::recording::Moment;
 use madang_e2e::scenario;
 use madang_e2e::until::{SOON, until};
-use madang_lab::{Fault, Kind};
+use madang_lab::Kind;
 
 use crate::watched::watched;
 
@@ -43,10 +43,7 @@ async fn a_call_comes_about_though_somebody_roams_during_its_set_up() -> Result<
             Ok(pair.b.recording(opened).await?.said("iceConnection checking", opened))
         })
         .await?;
-        let left = Moment::now();
-        let away = networks.begin(Fault::Away)?;
-        pair.back_within(stage, "to another network during set-up", left, BOUND).await?;
-        away.end()?;
+        pair.goes_elsewhere(stage, &networks, "to another network during set-up", BOUND).await?.end()?;
         pair.part().await
     })
     .await

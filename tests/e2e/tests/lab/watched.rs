@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use madang_e2e::lab::Networks;
 use madang_e2e::recording::{Gaps, Moment, evidence, gaps, media_back};
 use madang_e2e::{Setup, Stage};
-use madang_lab::{Family, Fault};
+use madang_lab::{Family, Fault, Ongoing};
 
 use crate::pair::Pair;
 
@@ -67,12 +67,24 @@ impl Pair {
 
     /// One goes to another network and comes home again. Media is back within `bound` each time.
     pub(crate) async fn follows(&self, stage: &Stage, networks: &Networks, bound: Duration) -> Result<()> {
-        let left = Moment::now();
-        let away = networks.begin(Fault::Away)?;
-        self.back_within(stage, "to another network", left, bound).await?;
+        let away = self.goes_elsewhere(stage, networks, "to another network", bound).await?;
         let left = Moment::now();
         away.end()?;
         self.back_within(stage, "and home again", left, bound).await
+    }
+
+    /// One goes to another network, and stays there until what is returned ends. Media is back within `bound`.
+    pub(crate) async fn goes_elsewhere(
+        &self,
+        stage: &Stage,
+        networks: &Networks,
+        what: &str,
+        bound: Duration,
+    ) -> Result<Ongoing> {
+        let left = Moment::now();
+        let away = networks.begin(Fault::Away)?;
+        self.back_within(stage, what, left, bound).await?;
+        Ok(away)
     }
 
     /// Neither picture nor audio stopped for long enough to be noticed, on either side.
