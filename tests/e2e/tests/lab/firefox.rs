@@ -16,14 +16,16 @@ use crate::{links::SOON, pair::Pair, roaming::BOUND};
 /// the picture may be two seconds later than the audio.
 const AGAIN: Duration = Duration::from_secs(12);
 
+/// Part of all that Firefox itself says in the console of a server that it does not reach.
+pub(crate) const OF_SOCKETS: &str = "wss://";
+
 /// Networks, and a call between two of Firefox.
 async fn called(stage: &Stage) -> Result<(Networks, Pair)> {
     let networks = Networks::new(stage, Family::V4).await?;
     let setup = || Setup::firefox().recorded();
     let pair = Pair::start(stage, &networks, setup(), setup()).await?;
     for page in [&pair.a, &pair.b] {
-        // What Firefox itself says of a server that it does not reach.
-        page.expect_in_console("wss://");
+        page.expect_in_console(OF_SOCKETS);
     }
     pair.call(&networks, Kind::Cone, Kind::Cone).await?;
     Ok((networks, pair))

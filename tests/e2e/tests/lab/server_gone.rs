@@ -9,6 +9,7 @@ use madang_e2e::until::{SOON, until};
 use madang_e2e::{Setup, Stage, in_a_call, scenario};
 use madang_lab::{Family, Kind, Side};
 
+use crate::firefox::OF_SOCKETS;
 use crate::pair::Pair;
 use crate::renewal::{generation, restart_ice};
 use crate::watched::watched;
@@ -126,6 +127,10 @@ async fn a_call_outlives_that_its_server_moves_to_another_address() -> Result<()
         let networks = Networks::new(stage, Family::V4).await?;
         let setup = || Setup::firefox().forget_names();
         let pair = Pair::start(stage, &networks, setup(), setup()).await?;
+        for page in [&pair.a, &pair.b] {
+            // A page may try before the server listens at its new address.
+            page.expect_in_console(OF_SOCKETS);
+        }
         pair.call(&networks, Kind::Cone, Kind::Cone).await?;
         networks.move_server(2).await?;
         let moved = Instant::now();
