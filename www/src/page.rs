@@ -12,7 +12,7 @@ use futures_channel::mpsc::{UnboundedReceiver, unbounded};
 use futures_core::Stream;
 use gloo_events::EventListener;
 use gloo_timers::callback::{Interval, Timeout};
-use madang::{IceTransportPolicy, Room, RoomEvent, RoomEvents, RoomName, RoomOptions};
+use madang::{IceTransportPolicy, PeerState, Room, RoomEvent, RoomEvents, RoomName, RoomOptions};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Document, Element, HtmlElement, HtmlInputElement, KeyboardEvent, Performance, Window};
@@ -27,7 +27,7 @@ use crate::{
     room_name::{self, Route},
     start::StartScreen,
     state::{Extent, Place, State},
-    view::{self, View},
+    view::{self, CallView, View},
     words::Language,
 };
 
@@ -40,8 +40,8 @@ const RELAY_ONLY: &str = "madang:relay-only";
 const COPIED_MILLISECONDS: u32 = 2500;
 const SECOND_MILLISECONDS: u32 = 1000;
 /// To lay out a screen takes as long as to set up a call; so the first screen, and the one that
-/// shows somebody coming, wait for a call that is being set up and for its picture, but no longer
-/// than this.
+/// shows somebody coming, wait for a call that is being set up and for its picture, but for each
+/// step of it no longer than this.
 const HELD_UP_MILLISECONDS: u32 = 300;
 
 /// The page.
@@ -58,6 +58,8 @@ pub(crate) struct Page {
     frame: Option<Frame>,
     main: Element,
     screen: Screen,
+    /// The screen of a call, before it is seen.
+    ready: Option<CallScreen>,
     early: Early,
     room: Option<(Room, RoomEvents)>,
     seconds: Option<Interval>,
@@ -97,6 +99,7 @@ impl Page {
             performance: window.performance().ok_or(Missing("performance"))?,
             state: State { relay_only: remembered(&window).is_some(), ..State::new() },
             screen: Screen::None,
+            ready: None,
             early: Early::take(),
             room: None,
             seconds: None,
@@ -135,13 +138,16 @@ impl Page {
             }
             // Whatever comes first, an address or an event, has opened a room or not.
             self.early.release();
-            if inputs.iter().any(|input| matches!(input, Input::Room(RoomEvent::PeerJoined { .. }))) {
+            if inputs.iter().any(|input| self.is_step(input)) {
                 self.hold_up();
+            } else if inputs.iter().any(|input| matches!(input, Input::HeldUp)) {
+                self.held_up = None;
             }
-            let held_up = self.held_up.is_some() && !inputs.iter().any(|input| matches!(input, Input::HeldUp));
+            let held_up = self.held_up.is_some();
             unseen.append(&mut inputs);
             match self.state.extent() {
                 Extent::Nothing if held_up => {}
+                Extent::Aside if held_up => self.make_ready(&View::of(&self.state, self.language, now))?,
                 Extent::Picture if held_up => self.show_picture(&View::of(&self.state, self.language, now))?,
                 _ => {
                     self.held_up = None;
@@ -153,6 +159,16 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// Whether a call that is being set up has come further. A connection that heals while all is
+    /// shown holds nothing up.
+    fn is_step(&self, input: &Input) -> bool {
+        match input {
+            Input::Room(RoomEvent::PeerJoined { .. }) => true,
+            Input::Room(RoomEvent::PeerState { state: PeerState::Connected, .. }) => self.held_up.is_some(),
+            _ => false,
+        }
     }
 
     fn hold_up(&mut self) {
@@ -228,19 +244,40 @@ impl Page {
         };
     }
 
+    /// Makes a screen with the other's picture, and lays nothing out: while ICE and DTLS are under
+    /// way the main thread has time, and when they are done it has none.
+    fn make_ready(&mut self, view: &View) -> Result<(), Missing> {
+        let view::Screen::Call(call) = &view.screen else { return Ok(()) };
+        if !matches!(self.screen, Screen::Call(_)) {
+            let mut screen = self.call_screen()?;
+            if let Some((room, _)) = &self.room {
+                show_others(&mut screen, call, room)?;
+            }
+            self.ready = Some(screen);
+        }
+        Ok(())
+    }
+
     /// Shows nothing but the other's picture: to lay out all that is around it would hold it up.
     fn show_picture(&mut self, view: &View) -> Result<(), Missing> {
         let view::Screen::Call(call) = &view.screen else { return Ok(()) };
         if !matches!(self.screen, Screen::Call(_)) {
-            let screen = CallScreen::new(&self.document, &self.inputs, self.language)?;
+            let screen = self.call_screen()?;
             self.replace(screen.root.clone(), Screen::Call(screen));
             Frame::show_picture(&self.document);
         }
         if let (Screen::Call(screen), Some((room, _))) = (&mut self.screen, &self.room) {
-            screen.show_others(call)?;
-            room.remote_streams().iter().for_each(|(peer, stream)| screen.attach(peer, stream));
+            show_others(screen, call, room)?;
         }
         Ok(())
+    }
+
+    /// The screen of a call: the one that was made ready, if one was.
+    fn call_screen(&mut self) -> Result<CallScreen, Missing> {
+        match self.ready.take() {
+            Some(screen) => Ok(screen),
+            None => CallScreen::new(&self.document, &self.inputs, self.language),
+        }
     }
 
     fn show(&mut self, view: &View) -> Result<(), Missing> {
@@ -266,11 +303,13 @@ impl Page {
                 self.replace(screen.root.clone(), Screen::Door(screen));
             }
             (view::Screen::Call(_), _) => {
-                let screen = CallScreen::new(&self.document, &self.inputs, self.language)?;
+                let screen = self.call_screen()?;
                 self.replace(screen.root.clone(), Screen::Call(screen));
                 opened = true;
             }
         }
+        // For a call that ended before it was seen.
+        self.ready = None;
         match (&view.screen, &mut self.screen) {
             (view::Screen::Door(door), Screen::Door(screen)) => {
                 screen.show(door, &link(&self.window, &door.room), view.copy_words);
@@ -345,6 +384,13 @@ impl Page {
             Screen::None | Screen::Start { .. } => {}
         }
     }
+}
+
+/// Those who are there, with their pictures.
+fn show_others(screen: &mut CallScreen, view: &CallView, room: &Room) -> Result<(), Missing> {
+    screen.show_others(view)?;
+    room.remote_streams().iter().for_each(|(peer, stream)| screen.attach(peer, stream));
+    Ok(())
 }
 
 /// Whether this browser's calls go through the relay only.

@@ -109,6 +109,8 @@ pub(crate) struct Other {
 pub(crate) enum Extent {
     /// What there is already.
     Nothing,
+    /// As much, while the other's picture is made ready out of sight.
+    Aside,
     /// The other's picture, and nothing around it.
     Picture,
     Everything,
@@ -297,6 +299,8 @@ impl State {
             Extent::Everything
         } else if call.others.iter().any(|other| other.state == PeerState::Connected) {
             Extent::Picture
+        } else if call.others.iter().any(|other| other.stream) {
+            Extent::Aside
         } else {
             Extent::Nothing
         }

@@ -314,6 +314,9 @@ fn a_call_that_is_set_up_shows_the_picture_first() {
     assert_eq!(in_a_call([joined()]).extent(), Extent::Everything, "nobody is");
     after(&mut state, [joined(), someone_joins(1), is(PeerState::Connecting)].map(Input::Room));
     assert_eq!(state.extent(), Extent::Nothing);
+    let stream = JsValue::NULL.unchecked_into();
+    after(&mut state, [Input::Room(RoomEvent::PeerStream { peer: peer(1), stream })]);
+    assert_eq!(state.extent(), Extent::Aside);
     after(&mut state, [Input::Room(is(PeerState::Connected))]);
     assert_eq!(state.extent(), Extent::Picture);
     after(&mut state, [Input::Pictured(peer(1))]);

@@ -35,6 +35,11 @@ const MARKS: [(&str, &str); 9] = [
 /// How long the first has waited when the second comes, on both pages.
 const WAITED: Duration = Duration::from_secs(2);
 
+/// How long the second is left alone: a driver's script takes 10 to 20 ms of its main thread, which
+/// are free in the tutorial's page, waiting for its camera, and not in one that sets up the call
+/// meanwhile.
+const LEFT_ALONE: Duration = Duration::from_secs(1);
+
 /// How to measure set-up.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -147,6 +152,7 @@ async fn one_call(first: &Page, second: &Page, kind: Kind, link: &str) -> Result
     // Nobody comes within the moment in which a page shows itself and makes its offer ready.
     tokio::time::sleep(WAITED).await;
     second.open(link).await?;
+    tokio::time::sleep(LEFT_ALONE).await;
     // Asked once: to ask again and again would keep the page busy while it sets the call up.
     second.async_script(include_str!("setup/framed.js"), vec![FIRST_FRAME.into()]).await.context("the first frame")?;
     let marks: Marks = serde_json::from_value(second.script(include_str!("setup/marks.js"), vec![]).await?)?;
