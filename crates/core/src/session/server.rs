@@ -8,11 +8,12 @@
 //! socket without an answer is given up.
 //!
 //! Where a try to come back failed, small requests are sent beside: knocks. One that is answered
-//! makes a try at once. Where the server refuses, nothing else is tried for a while, since a browser whose
-//! WebSockets failed a dozen times delays the next ones by seconds. Where nothing comes back at all,
+//! makes a try at once. Where the server refuses, nothing else is tried for a while: a browser delays the
+//! WebSockets that follow on those that failed (RFC 6455 section 7.2.3), Firefox with the first one and half as
+//! long again with every other, Chromium by seconds after a dozen. Where nothing comes back at all,
 //! some tries are made anew: TCP repeats what began before less and less often, and some browsers keep the
 //! connections of a few requests for minutes, and make no more. Where the server answers TURN as well,
-//! knocks go on by that, and tries become few here too.
+//! knocks go on by that, and tries become few here too: one that is given up has failed.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -36,9 +37,8 @@ const REACHED_PATIENCE: Duration = Duration::from_millis(1500);
 /// and three seconds, and would not for a while.
 const HANGS: u32 = 12;
 const HANG_PATIENCE: Duration = Duration::from_secs(4);
-/// The same where knocks by TURN tell of the server, and how long later ones have.
-const HANGS_BESIDE_TURN: u32 = 3;
-const HANG_PATIENCE_BESIDE_TURN: Duration = Duration::from_secs(45);
+/// The same where knocks by TURN tell of the server. After that little but knocks is tried there.
+const HANGS_BESIDE_TURN: u32 = 2;
 /// The same for all others: browsers delay them, and some networks just take long.
 const PATIENT: Duration = Duration::from_secs(10);
 /// A try that has not succeeded for so long has probably begun too early.
@@ -47,7 +47,8 @@ const STALE: Duration = Duration::from_secs(1);
 const KNOCK_SPACING: Duration = Duration::from_secs(1);
 /// The same by TURN: TCP repeats what was lost after one second, and not again before three.
 const TURN_SPACING: Duration = Duration::from_secs(2);
-/// How long nothing but knocks is tried where tries are refused: a page may be allowed sockets and not requests.
+/// How long nothing but knocks is tried where tries are refused, and where they hang beside knocks by TURN:
+/// a page may be allowed sockets and nothing else.
 const ONLY_KNOCKING: Duration = Duration::from_secs(25);
 /// Browsers tell of another network several times, and before it carries anything.
 const SETTLED: Duration = Duration::from_millis(150);
@@ -200,15 +201,8 @@ impl Server {
     }
 
     fn patience_after_hangs(&self) -> Duration {
-        let (hangs, later) = match self.turn {
-            Some(_) => (HANGS_BESIDE_TURN, HANG_PATIENCE_BESIDE_TURN),
-            None => (HANGS, PATIENT),
-        };
-        match self.hung {
-            0 => PATIENT,
-            hung if hung <= hangs => HANG_PATIENCE,
-            _ => later,
-        }
+        let keeps_on = self.turn.is_some() || self.hung <= HANGS;
+        if self.hung > 0 && keeps_on { HANG_PATIENCE } else { PATIENT }
     }
 
     fn connect_within(&mut self, patience: Duration, now: Time, out: &mut VecDeque<Output>) {
@@ -319,7 +313,12 @@ impl Server {
             self.knock = Some(knock);
             if since + STALE <= now {
                 self.hung = self.hung.saturating_add(1);
-                until = if self.reached { now } else { knock };
+                let only_knocks = self.turn.is_some() && self.hung >= HANGS_BESIDE_TURN;
+                until = match (self.reached, only_knocks) {
+                    (true, _) => now,
+                    (false, true) => now + ONLY_KNOCKING,
+                    (false, false) => knock,
+                };
             } else {
                 until = now + ONLY_KNOCKING;
             }

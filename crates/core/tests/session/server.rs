@@ -199,6 +199,20 @@ fn where_the_server_refuses_few_tries_are_made_and_where_nothing_comes_back_many
 }
 
 #[test]
+fn where_knocks_go_by_turn_no_try_is_given_up_for_the_answer() {
+    let mut stage = away_from(&["turns:call.example:443?transport=tcp"]);
+    // The first ones hang: the server may have been away for a moment only.
+    stage.tell(Input::NetworkChanged);
+    let first = connects(&stage.wait(10 * S)).len();
+    assert!((1..=2).contains(&first), "{first} tries");
+    for _ in 0..10 {
+        let out = stage.wait(S);
+        assert!(connects(&out).is_empty() && knocks(&out) > 0, "{out:?}");
+    }
+    assert!(matches!(&stage.socket(SocketInput::Reachable)[..], [Output::Connect(_)]));
+}
+
+#[test]
 fn no_two_connections_announce_the_same_join() {
     let mut stage = Stage::new(true);
     stage.tell(Input::Start);
