@@ -46,7 +46,7 @@ async fn a_call_outlives_a_restart_of_the_server() -> Result<()> {
     .await
 }
 
-/// Long before a socket is tried again where no knock is answered: that is 25 s after the last refusal.
+/// Long before a socket is tried again where no knock is answered: that is 70 s after the last refusal.
 const KNOCKED: Duration = Duration::from_secs(8);
 
 #[tokio::test]

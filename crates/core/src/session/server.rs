@@ -9,8 +9,8 @@
 //!
 //! Where a try to come back failed, small requests are sent beside: knocks. One that is answered
 //! makes a try at once. Where the server refuses, nothing else is tried for a while: a browser delays the
-//! WebSockets that follow on those that failed (RFC 6455 section 7.2.3), Firefox with the first one and half as
-//! long again with every other, Chromium by seconds after a dozen. Where nothing comes back at all,
+//! WebSockets that follow on those that failed (RFC 6455 section 7.2.3), Firefox after the first one and half as
+//! long again after every other, Chromium by seconds after a dozen. Where nothing comes back at all,
 //! some tries are made anew: TCP repeats what began before less and less often, and some browsers keep the
 //! connections of a few requests for minutes, and make no more. Where the server answers TURN as well,
 //! knocks go on by that, and tries become few here too: one that is given up has failed.
@@ -48,8 +48,9 @@ const KNOCK_SPACING: Duration = Duration::from_secs(1);
 /// The same by TURN: TCP repeats what was lost after one second, and not again before three.
 const TURN_SPACING: Duration = Duration::from_secs(2);
 /// How long nothing but knocks is tried where tries are refused, and where they hang beside knocks by TURN:
-/// a page may be allowed sockets and nothing else.
-const ONLY_KNOCKING: Duration = Duration::from_secs(25);
+/// a page may be allowed sockets and nothing else. Firefox forgets a failure after a minute and what it delays
+/// for it; more often, and the delay grows to a minute.
+const ONLY_KNOCKING: Duration = Duration::from_secs(70);
 /// Browsers tell of another network several times, and before it carries anything.
 const SETTLED: Duration = Duration::from_millis(150);
 /// How long a doubtful socket may take to answer, and how soon after that it is asked again while
@@ -201,8 +202,8 @@ impl Server {
     }
 
     fn patience_after_hangs(&self) -> Duration {
-        let keeps_on = self.turn.is_some() || self.hung <= HANGS;
-        if self.hung > 0 && keeps_on { HANG_PATIENCE } else { PATIENT }
+        let hangs = if self.turn.is_some() { HANGS_BESIDE_TURN } else { HANGS };
+        if (1..=hangs).contains(&self.hung) { HANG_PATIENCE } else { PATIENT }
     }
 
     fn connect_within(&mut self, patience: Duration, now: Time, out: &mut VecDeque<Output>) {

@@ -176,11 +176,11 @@ fn a_try_that_hangs_though_the_server_answers_is_repeated_soon() {
 fn where_the_server_refuses_few_tries_are_made_and_where_nothing_comes_back_many() {
     let own = "turns:call.example:443?transport=tcp";
     for (refuses, turn, expected) in
-        [(true, "turn:b.example", 2..8), (false, "turn:b.example", 15..25), (true, own, 2..8), (false, own, 4..8)]
+        [(true, "turn:b.example", 7..10), (false, "turn:b.example", 45..65), (true, own, 7..10), (false, own, 7..11)]
     {
         let mut stage = away_from(&[turn]);
         let (mut tries, mut asked) = (0, 0);
-        for _ in 0..1200 {
+        for _ in 0..6000 {
             let out = stage.wait(S / 10);
             asked += out
                 .iter()
@@ -192,9 +192,9 @@ fn where_the_server_refuses_few_tries_are_made_and_where_nothing_comes_back_many
                 stage.socket(SocketInput::ConnectFailed);
             }
         }
-        assert!(expected.contains(&tries), "{tries} tries in two minutes");
-        assert_eq!(asked > 40, turn == own, "{asked} questions");
-        assert!(asked < 61, "{asked} questions");
+        assert!(expected.contains(&tries), "{tries} tries in ten minutes");
+        assert_eq!(asked > 200, turn == own, "{asked} questions");
+        assert!(asked < 301, "{asked} questions");
     }
 }
 
@@ -205,7 +205,8 @@ fn where_knocks_go_by_turn_no_try_is_given_up_for_the_answer() {
     stage.tell(Input::NetworkChanged);
     let first = connects(&stage.wait(10 * S)).len();
     assert!((1..=2).contains(&first), "{first} tries");
-    for _ in 0..10 {
+    // As long as it takes Firefox to forget what failed.
+    for _ in 0..60 {
         let out = stage.wait(S);
         assert!(connects(&out).is_empty() && knocks(&out) > 0, "{out:?}");
     }
