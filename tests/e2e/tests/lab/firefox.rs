@@ -12,8 +12,8 @@ use madang_lab::{Family, Fault, Kind, Side};
 
 use crate::{links::SOON, pair::Pair};
 
-/// How soon a call is on another network: mostly within three seconds and a fifth. Once in some twenty runs the
-/// picture came 1.7 s after the audio, and 4.8 s after the change.
+/// How soon a call is on another network: within three seconds and a fifth where it is older than this one. Here the
+/// picture may come up to 1.7 s after the audio, and came 4.8 s after the change.
 const ELSEWHERE: Duration = Duration::from_secs(6);
 /// The same for a call that has just been through other faults: Firefox is slow to connect a WebSocket again, and
 /// the picture may be two seconds later than the audio.
