@@ -10,12 +10,12 @@ use madang_e2e::recording::Moment;
 use madang_e2e::{Setup, Stage, scenario};
 use madang_lab::{Family, Fault, Kind, Side};
 
-use crate::{links::SOON, pair::Pair};
+use crate::{links::SOON, pair::Pair, roaming::BOUND};
 
-/// How soon a call is on another network: within three seconds and a fifth where it is older than this one. Here the
-/// picture may come up to 1.7 s after the audio, and came 4.8 s after the change.
-const ELSEWHERE: Duration = Duration::from_secs(6);
-/// The same for a call that has just been through other faults: Firefox is slow to connect a WebSocket again, and
+/// How soon the picture is there on another network, where the bound of the audio is that of Chromium: in a call as
+/// young as this one it may come up to 1.7 s after the audio, and came 4.8 s after the change.
+const PICTURE_ELSEWHERE: Duration = Duration::from_secs(6);
+/// The same of both for a call that has just been through other faults: Firefox is slow to connect a WebSocket again, and
 /// the picture may be two seconds later than the audio.
 const AGAIN: Duration = Duration::from_secs(12);
 
@@ -62,7 +62,10 @@ async fn a_call_in_firefox_is_soon_on_another_network() -> Result<()> {
     }
     scenario("lab-firefox-roam", async |stage| {
         let (networks, pair) = called(stage).await?;
-        pair.goes_elsewhere(stage, &networks, "to another network", ELSEWHERE).await?.end()?;
+        let left = Moment::now();
+        let away = networks.begin(Fault::Away)?;
+        pair.picture_and_audio_within(stage, "to another network", left, [PICTURE_ELSEWHERE, BOUND]).await?;
+        away.end()?;
         pair.part().await
     })
     .await

@@ -10,7 +10,7 @@ use madang_lab::Kind;
 
 use crate::watched::watched;
 
-const BOUND: Duration = Duration::from_secs(4);
+pub(crate) const BOUND: Duration = Duration::from_secs(4);
 
 #[tokio::test]
 async fn a_call_is_on_another_network_within_four_seconds() -> Result<()> {
