@@ -51,6 +51,8 @@ pub enum Mutation {
     LostConnectionIgnored,
     /// A failed connection is not restarted.
     NoRestart,
+    /// What fails before it knows the candidates of the peer is restarted at once.
+    EarlyFailureBelieved,
     /// Nothing comes any more, and nothing is done about it while ICE is content.
     SilenceIgnored,
     /// A connection whose transport failed is kept although nothing comes by it any more.

@@ -164,8 +164,11 @@ impl Connection {
     }
 
     /// A candidate of the peer.
-    pub(crate) fn remote_candidate(&mut self, candidate: Option<Candidate>) {
+    pub(crate) fn remote_candidate(&mut self, now: Time, candidate: Option<Candidate>) {
         if !self.negotiation.is_ignoring() {
+            if candidate.is_none() {
+                self.recovery.candidates_ended(now);
+            }
             self.remote_candidates.push(candidate);
         }
     }

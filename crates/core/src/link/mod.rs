@@ -257,8 +257,8 @@ impl Link {
                 DescriptionType::Offer => self.offer(connection, description, cx),
                 DescriptionType::Answer => self.answer(connection, description),
             },
-            Body::Candidate { connection, candidate } => self.candidate(connection, Some(candidate)),
-            Body::EndOfCandidates { connection } => self.candidate(connection, None),
+            Body::Candidate { connection, candidate } => self.candidate(connection, Some(candidate), cx.now),
+            Body::EndOfCandidates { connection } => self.candidate(connection, None, cx.now),
             Body::Media { microphone, camera } => self.peer_media(microphone, camera, cx),
         }
         self.settle(cx);
@@ -304,9 +304,9 @@ impl Link {
         }
     }
 
-    fn candidate(&mut self, id: ConnectionId, candidate: Option<Candidate>) {
+    fn candidate(&mut self, id: ConnectionId, candidate: Option<Candidate>, now: Time) {
         if let Some(connection) = self.present(id) {
-            connection.remote_candidate(candidate);
+            connection.remote_candidate(now, candidate);
         }
     }
 

@@ -5,6 +5,11 @@
 //! negotiated gets a [`TRIAL`] to succeed. After some restarts in vain the connection is replaced:
 //! by the impolite peer first, so that not both do it.
 //!
+//! A connection that is being set up may say `failed` while candidates of the peer are on their way, as
+//! when the first of them is one that no pair can be made with: the agent does not wait for the others,
+//! though it should (webrtc-pc section 5.6.4, `failed`). The next one brings it back, so a restart waits
+//! until the peer has said that there are no more, and the last of them had its chance.
+//!
 //! A peer that is cut off cannot answer, and one that is back finds the old path again, mostly. A
 //! restart that waited for it would only take that path away: a browser that was asked for one makes
 //! it with whatever offer is next, needed or not. So unless the path has `failed` or the network
@@ -27,7 +32,7 @@ pub(crate) const TRIAL: Duration = Duration::from_secs(10);
 const FIRST_TRIAL: Duration = Duration::from_secs(5);
 /// So soon after the network changed, what is lost is lost to that.
 const CHANGE_SHOWS: Duration = Duration::from_secs(10);
-/// How long a restart is left alone, even though nothing has come since.
+/// How long a restart is left alone, even though nothing has come since, and the last candidates.
 const CHANCE: Duration = Duration::from_millis(1500);
 /// So long after the peer turned out to be there the old path may still come back: time to look.
 const RETURN: Duration = Duration::from_millis(300);
@@ -67,6 +72,8 @@ pub(crate) struct Recovery {
     tried_at: Option<Time>,
     /// Restarts since it was last connected.
     tries: u32,
+    /// Candidates of the peer may be on their way.
+    awaits_candidates: bool,
     /// Not connected, for longer than is worth a word.
     lost: bool,
     /// What comes says otherwise than ICE: nothing, though it is `connected`, or something, though
@@ -98,6 +105,7 @@ impl Recovery {
             restarted_at: None,
             tried_at: None,
             tries: 0,
+            awaits_candidates: true,
             lost: true,
             contradicted: false,
             inquiry: Inquiry::Unasked,
@@ -180,9 +188,27 @@ impl Recovery {
             ConnectionState::Disconnected => {
                 self.not_later_than(now + if self.restarts > 0 { PATIENCE } else { TRIAL })
             }
+            ConnectionState::Failed if self.is_set_up() && !broken(Mutation::EarlyFailureBelieved) => {
+                self.not_later_than(now + if self.awaits_candidates { TRIAL } else { CHANCE });
+            }
             // After a restart its trial counts: it may fail early and still come to life.
             ConnectionState::Failed if self.tries == 0 => self.not_later_than(now),
+            // The last of the candidates may have brought it back.
+            ConnectionState::Connecting if self.is_set_up() => self.at = self.tried_at,
             ConnectionState::Failed | ConnectionState::New | ConnectionState::Connecting | ConnectionState::Closed => {}
+        }
+    }
+
+    /// It has not been connected, nor restarted, so far.
+    fn is_set_up(&self) -> bool {
+        self.cause.is_none() && self.tries == 0
+    }
+
+    /// The peer has no more candidates.
+    pub(crate) fn candidates_ended(&mut self, now: Time) {
+        self.awaits_candidates = false;
+        if self.state == ConnectionState::Failed && self.is_set_up() {
+            self.not_later_than(now + CHANCE);
         }
     }
 
@@ -321,13 +347,38 @@ mod tests {
             assert_eq!(recovery.timeout(true), Some(due + FIRST_TRIAL));
         }
         let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
         recovery.state_changed(s(1), ConnectionState::Failed);
         assert_eq!(recovery.tick(s(1), true), Some(Remedy::Restart));
     }
 
     #[test]
+    fn what_fails_before_the_candidates_are_there_is_given_the_rest_of_them() {
+        let early = |recovery: &mut Recovery| {
+            recovery.negotiated(s(0), true);
+            recovery.state_changed(s(1), ConnectionState::Connecting);
+            recovery.state_changed(s(1), ConnectionState::Failed);
+            assert_eq!(recovery.timeout(true), Some(s(0) + TRIAL));
+        };
+        let mut recovery = Recovery::new(false);
+        early(&mut recovery);
+        recovery.state_changed(s(2), ConnectionState::Connected);
+        assert_eq!(recovery.timeout(true), None);
+
+        let mut recovery = Recovery::new(false);
+        early(&mut recovery);
+        recovery.candidates_ended(s(3));
+        assert_eq!(recovery.timeout(true), Some(s(3) + CHANCE), "that was all");
+        recovery.state_changed(s(3), ConnectionState::Connecting);
+        assert_eq!(recovery.timeout(true), Some(s(0) + TRIAL), "it was the last of them");
+        recovery.state_changed(s(4), ConnectionState::Failed);
+        assert_eq!(recovery.tick(s(4) + CHANCE, true), Some(Remedy::Restart));
+    }
+
+    #[test]
     fn whoever_failed_to_answer_is_restarted_when_the_connection_fails() {
         let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
         recovery.state_changed(s(1), ConnectionState::Disconnected);
         assert_eq!(recovery.tick(s(3), true), Some(Remedy::Inquire));
         recovery.state_changed(s(30), ConnectionState::Failed);
@@ -358,6 +409,7 @@ mod tests {
     #[test]
     fn nothing_happens_without_signaling_and_all_of_it_afterwards() {
         let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
         recovery.state_changed(s(1), ConnectionState::Failed);
         assert_eq!(recovery.tick(s(1), false), None);
         assert_eq!(recovery.timeout(false), None);
@@ -438,6 +490,7 @@ mod tests {
     fn the_impolite_peer_gives_up_first() {
         let restarts_until_replaced = |polite| {
             let mut recovery = Recovery::new(polite);
+            recovery.state_changed(s(0), ConnectionState::Connected);
             recovery.state_changed(s(0), ConnectionState::Failed);
             let mut now = s(0);
             (0..20)
@@ -458,6 +511,7 @@ mod tests {
         let mut recovery = Recovery::without_restart();
         recovery.network_changed(s(0));
         assert_eq!(recovery.timeout(true), None);
+        recovery.state_changed(s(0), ConnectionState::Connected);
         recovery.state_changed(s(0), ConnectionState::Failed);
         assert_eq!(recovery.tick(s(0), true), Some(Remedy::Replace));
     }

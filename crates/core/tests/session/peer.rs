@@ -315,6 +315,23 @@ fn a_connection_whose_transport_failed_is_replaced_when_signaling_works_again() 
 }
 
 #[test]
+fn a_connection_that_fails_before_it_knows_the_candidates_is_not_restarted() {
+    let mut stage = Stage::joined(true, vec![]);
+    stage.answers = true;
+    stage.enter_other();
+    negotiate(&mut stage);
+    let restarts = |out: &[Output]| calls(out).contains(&&ConnectionCall::RestartIce);
+    assert!(!restarts(&stage.state(2, ConnectionState::Failed)));
+    let candidate = Candidate { candidate: "of a relay".into(), ..Candidate::default() };
+    stage.hear(Body::Candidate { connection: ConnectionId(2), candidate });
+    stage.state(2, ConnectionState::Connecting);
+    stage.hear(Body::EndOfCandidates { connection: ConnectionId(2) });
+    assert!(!restarts(&stage.wait(9 * S)));
+    stage.state(2, ConnectionState::Failed);
+    assert!(restarts(&stage.wait(2 * S)), "now it is");
+}
+
+#[test]
 fn refusals_of_the_browser_bring_new_connections_but_not_in_a_hurry() {
     let mut stage = Stage::joined(true, vec![]);
     stage.answers = true;
@@ -583,8 +600,10 @@ fn a_restart_before_its_time_is_no_verdict() {
     stage.enter_other();
     negotiate(&mut stage);
     gather(&mut stage, &["host"]);
+    stage.hear(Body::EndOfCandidates { connection: ConnectionId(2) });
     stage.wait(5 * S);
-    assert!(told(&stage.state(2, ConnectionState::Failed)).is_empty(), "a relay may need longer");
+    stage.state(2, ConnectionState::Failed);
+    assert!(told(&stage.wait(2 * S)).is_empty(), "a relay may need longer");
     negotiate(&mut stage);
     assert!(told(&stage.wait(9 * S)).is_empty());
     assert_eq!(told(&stage.wait(2 * S)), [PeerState::Unreachable]);

@@ -76,7 +76,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 33] = [
+const RULES: [Mutation; 34] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -99,6 +99,7 @@ const RULES: [Mutation; 33] = [
     Mutation::IncompleteKept,
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
+    Mutation::EarlyFailureBelieved,
     Mutation::SilenceIgnored,
     Mutation::FailedTransportKept,
     Mutation::RejectionIgnored,

@@ -31,6 +31,7 @@ pub(super) enum Event {
     Connect(Pc),
     Lose(Pc),
     Fail(Pc, u32),
+    FailEarly(Pc, u32),
     Stats(Pc),
     OutageOver(usize),
     ServerBack(usize),

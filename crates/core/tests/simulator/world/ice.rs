@@ -116,6 +116,9 @@ impl World {
             let stamp = this.stamp;
             this.state = ConnectionState::Connecting;
             self.at(self.now + 15_000, Event::Fail(pc, stamp));
+            if self.random.once_in(4) {
+                self.soon(1, 30, Event::FailEarly(pc, stamp));
+            }
             self.input(pc, ConnectionInput::StateChanged(ConnectionState::Connecting));
         }
         let this = &self.pcs[pc];
@@ -156,6 +159,18 @@ impl World {
             self.soon(5000, 12_000, Event::Fail(pc, stamp));
             self.input(pc, ConnectionInput::StateChanged(ConnectionState::Disconnected));
         }
+    }
+
+    /// No pair can be made of the candidates so far. As in Chromium, that is `failed`, until there are others.
+    pub(super) fn ice_fail_early(&mut self, pc: Pc, stamp: u32) {
+        let usable = self.usable(pc).is_some();
+        let this = &mut self.pcs[pc];
+        let known = this.remote.is_some_and(|theirs| this.known.contains(&theirs.ice));
+        if this.closed || this.stamp != stamp || usable || known {
+            return;
+        }
+        this.state = ConnectionState::Failed;
+        self.input(pc, ConnectionInput::StateChanged(ConnectionState::Failed));
     }
 
     pub(super) fn ice_fail(&mut self, pc: Pc, stamp: u32) {

@@ -233,6 +233,7 @@ impl World {
             Event::Connect(pc) => self.ice_connect(pc),
             Event::Lose(pc) => self.ice_lose(pc),
             Event::Fail(pc, stamp) => self.ice_fail(pc, stamp),
+            Event::FailEarly(pc, stamp) => self.ice_fail_early(pc, stamp),
             Event::Stats(pc) => self.stats(pc),
             Event::OutageOver(peer) => {
                 self.outages[peer] -= 1;
