@@ -64,14 +64,51 @@ fn has_failed_transport(raw: &Raw) -> bool {
 /// Frames per second that no camera reaches.
 const NO_LIMIT: f64 = 1000.0;
 
-/// `RTCRtpEncodingParameters.maxFramerate` (webrtc-pc section 5.2.7).
-fn limit_frame_rate(sender: &Sender, limit: &JsValue) -> Result<Promise, JsValue> {
+/// Sets a member of every `RTCRtpEncodingParameters` (webrtc-pc section 5.2.7).
+fn set_encodings(sender: &Sender, member: &str, value: &JsValue) -> Result<Promise, JsValue> {
     let parameters = sender.parameters();
-    let encodings: Array = Reflect::get(&parameters, &"encodings".into())?.dyn_into()?;
-    for encoding in encodings.iter() {
-        Reflect::set(&encoding, &"maxFramerate".into(), limit)?;
+    for encoding in list(&parameters, "encodings")?.iter() {
+        Reflect::set(&encoding, &member.into(), value)?;
     }
     Ok(sender.set_parameters_with(&parameters, &JsValue::UNDEFINED))
+}
+
+/// The same, and takes it back.
+fn set_encodings_for_a_moment(
+    sender: Sender,
+    member: &'static str,
+    value: &JsValue,
+    done: Box<dyn FnOnce(Result<(), JsValue>)>,
+) {
+    match set_encodings(&sender, member, value) {
+        Ok(set) => promise::settled(&set, move |_| match set_encodings(&sender, member, &JsValue::UNDEFINED) {
+            Ok(unset) => promise::settled(&unset, |result| done(result.map(drop))),
+            Err(error) => done(Err(error)),
+        }),
+        Err(error) => done(Err(error)),
+    }
+}
+
+fn list(of: &JsValue, member: &str) -> Result<Array, JsValue> {
+    Reflect::get(of, &member.into())?.dyn_into()
+}
+
+/// Asks for a key frame, and tells whether the browser takes such an order: then it has read it to its end.
+fn order_key_frame(sender: &Sender) -> Result<(Promise, bool), JsValue> {
+    let options = JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#)?;
+    let order = list(&options, "encodingOptions")?.values();
+    Reflect::set(&options, &"encodingOptions".into(), &order)?;
+    let set = sender.set_parameters_with(&sender.parameters(), &options);
+    Ok((set, order.next()?.done()))
+}
+
+/// A codec that was negotiated and is not the first of them, which is in use.
+fn other_codec(sender: &Sender) -> Result<JsValue, JsValue> {
+    let codecs = list(&sender.parameters(), "codecs")?;
+    let name = |codec: &JsValue| Reflect::get(codec, &"mimeType".into()).ok().and_then(|name| name.as_string());
+    let first = name(&codecs.get(0));
+    let other = if first.as_deref() == Some("video/VP8") { "video/VP9" } else { "video/VP8" };
+    Ok(codecs.iter().find(|codec| name(codec).as_deref() == Some(other)).unwrap_or_default())
 }
 
 /// `setLocalDescription({type: "rollback"})`.
@@ -253,12 +290,18 @@ impl Transceiver {
         promise::settled(&self.sender().replace(track), |result| done(result.map(drop)));
     }
 
-    /// Makes the encoder's next frame a key frame, where the browser can be told to.
+    /// Makes the encoder's next frame a key frame.
+    ///
+    /// Firefox (153) takes no such order, and what it sends first is what was lost: it sends all of it again
+    /// when it hears of audio that came after it, for up to two seconds, and no key frame passes. With
+    /// another codec for a moment it starts its sender anew, which forgets what it has sent.
     pub(crate) fn send_key_frame(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
         let sender = self.sender();
-        match JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#) {
-            Ok(options) => promise::settled(&sender.set_parameters_with(&sender.parameters(), &options), |result| {
-                done(result.map(drop));
+        match order_key_frame(&sender) {
+            Ok((set, true)) => promise::settled(&set, |result| done(result.map(drop))),
+            Ok((set, false)) => promise::settled(&set, move |_| match other_codec(&sender) {
+                Ok(codec) => set_encodings_for_a_moment(sender, "codec", &codec, Box::new(done)),
+                Err(error) => done(Err(error)),
             }),
             Err(error) => done(Err(error)),
         }
@@ -267,14 +310,7 @@ impl Transceiver {
     /// Starts the receiver anew in Firefox (152), which does that when parameters of the sender beside it
     /// change: to a limit that is none, and back.
     pub(crate) fn renew_receiver(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        let sender = self.sender();
-        match limit_frame_rate(&sender, &NO_LIMIT.into()) {
-            Ok(limited) => promise::settled(&limited, move |_| match limit_frame_rate(&sender, &JsValue::UNDEFINED) {
-                Ok(unlimited) => promise::settled(&unlimited, |result| done(result.map(drop))),
-                Err(error) => done(Err(error)),
-            }),
-            Err(error) => done(Err(error)),
-        }
+        set_encodings_for_a_moment(self.sender(), "maxFramerate", &NO_LIMIT.into(), Box::new(done));
     }
 
     fn sender(&self) -> Sender {

@@ -84,7 +84,8 @@ pub enum ConnectionCall {
     /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
     ReadStats,
     /// Ask the encoder for a key frame: the peer lost frames, and would else wait for seconds before it
-    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known, nothing.
+    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known the sender is started
+    /// anew, and begins with one.
     SendKeyFrame,
     /// What has not come is not waited for any more: the picture goes on with the next key frame, and the
     /// first packet asks for it. Where a receiver cannot be started anew, nothing.

@@ -36,25 +36,14 @@ pub(crate) async fn watched_with(stage: &Stage, flags: &[&str]) -> Result<(Netwo
 impl Pair {
     /// Both see and hear each other, from no later than `bound` after `since` on.
     pub(crate) async fn back_within(&self, stage: &Stage, what: &str, since: Moment, bound: Duration) -> Result<()> {
-        self.picture_and_audio_within(stage, what, since, [bound; 2]).await
-    }
-
-    /// The same with a bound for each.
-    pub(crate) async fn picture_and_audio_within(
-        &self,
-        stage: &Stage,
-        what: &str,
-        since: Moment,
-        [picture, audio]: [Duration; 2],
-    ) -> Result<()> {
         let pages = [&self.a, &self.b];
         let Some(back) = media_back(pages, since, PATIENCE).await? else {
             bail!("{what}: media did not come back within {PATIENCE:?}\n{}", evidence(pages, since).await);
         };
         stage.took(&format!("{what}: picture back"), back.video);
         stage.took(&format!("{what}: audio back"), back.audio);
-        if back.video > picture || back.audio > audio {
-            bail!("{what}: {back:?} is later than {picture:?} and {audio:?}\n{}", evidence(pages, since).await);
+        if back.all() > bound {
+            bail!("{what}: {back:?} is later than {bound:?}\n{}", evidence(pages, since).await);
         }
         Ok(())
     }
