@@ -64,24 +64,26 @@ fn has_failed_transport(raw: &Raw) -> bool {
 /// Frames per second that no camera reaches.
 const NO_LIMIT: f64 = 1000.0;
 
-/// Sets a member of every `RTCRtpEncodingParameters` (webrtc-pc section 5.2.7).
-fn set_encodings(sender: &Sender, member: &str, value: &JsValue) -> Result<Promise, JsValue> {
+/// `maxFramerate` and `codec` of every `RTCRtpEncodingParameters` (webrtc-pc section 5.2.7).
+fn set_encodings(sender: &Sender, frame_rate: &JsValue, codec: &JsValue) -> Result<Promise, JsValue> {
     let parameters = sender.parameters();
     for encoding in list(&parameters, "encodings")?.iter() {
-        Reflect::set(&encoding, &member.into(), value)?;
+        Reflect::set(&encoding, &"maxFramerate".into(), frame_rate)?;
+        Reflect::set(&encoding, &"codec".into(), codec)?;
     }
     Ok(sender.set_parameters_with(&parameters, &JsValue::UNDEFINED))
 }
 
-/// The same, and takes it back.
+/// The same, and takes both back: of two that overlap, the last leaves nothing of the other.
 fn set_encodings_for_a_moment(
     sender: Sender,
-    member: &'static str,
-    value: &JsValue,
+    frame_rate: &JsValue,
+    codec: &JsValue,
     done: Box<dyn FnOnce(Result<(), JsValue>)>,
 ) {
-    match set_encodings(&sender, member, value) {
-        Ok(set) => promise::settled(&set, move |_| match set_encodings(&sender, member, &JsValue::UNDEFINED) {
+    const NONE: JsValue = JsValue::UNDEFINED;
+    match set_encodings(&sender, frame_rate, codec) {
+        Ok(set) => promise::settled(&set, move |_| match set_encodings(&sender, &NONE, &NONE) {
             Ok(unset) => promise::settled(&unset, |result| done(result.map(drop))),
             Err(error) => done(Err(error)),
         }),
@@ -104,11 +106,12 @@ fn order_key_frame(sender: &Sender) -> Result<(Promise, bool), JsValue> {
 
 /// A codec that was negotiated and is not the first of them, which is in use.
 fn other_codec(sender: &Sender) -> Result<JsValue, JsValue> {
-    let codecs = list(&sender.parameters(), "codecs")?;
-    let name = |codec: &JsValue| Reflect::get(codec, &"mimeType".into()).ok().and_then(|name| name.as_string());
-    let first = name(&codecs.get(0));
-    let other = if first.as_deref() == Some("video/VP8") { "video/VP9" } else { "video/VP8" };
-    Ok(codecs.iter().find(|codec| name(codec).as_deref() == Some(other)).unwrap_or_default())
+    let names = ["video/VP8", "video/VP9"];
+    let is_other = |codec: &JsValue| {
+        let name = Reflect::get(codec, &"mimeType".into()).ok().and_then(|name| name.as_string());
+        name.is_some_and(|name| names.contains(&&*name))
+    };
+    Ok(list(&sender.parameters(), "codecs")?.iter().skip(1).find(is_other).unwrap_or_default())
 }
 
 /// `setLocalDescription({type: "rollback"})`.
@@ -300,7 +303,7 @@ impl Transceiver {
         match order_key_frame(&sender) {
             Ok((set, true)) => promise::settled(&set, |result| done(result.map(drop))),
             Ok((set, false)) => promise::settled(&set, move |_| match other_codec(&sender) {
-                Ok(codec) => set_encodings_for_a_moment(sender, "codec", &codec, Box::new(done)),
+                Ok(codec) => set_encodings_for_a_moment(sender, &JsValue::UNDEFINED, &codec, Box::new(done)),
                 Err(error) => done(Err(error)),
             }),
             Err(error) => done(Err(error)),
@@ -310,7 +313,7 @@ impl Transceiver {
     /// Starts the receiver anew in Firefox (152), which does that when parameters of the sender beside it
     /// change: to a limit that is none, and back.
     pub(crate) fn renew_receiver(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        set_encodings_for_a_moment(self.sender(), "maxFramerate", &NO_LIMIT.into(), Box::new(done));
+        set_encodings_for_a_moment(self.sender(), &NO_LIMIT.into(), &JsValue::UNDEFINED, Box::new(done));
     }
 
     fn sender(&self) -> Sender {
