@@ -269,6 +269,11 @@ pub(crate) struct Running {
     _folder: TempDir,
 }
 
+/// What chromedriver says when it has chosen a port of IPv6 and somebody has the same of IPv4, and how often
+/// it may choose another.
+const PORT_TAKEN: &str = "Address already in use";
+const TRIES: u32 = 3;
+
 impl Running {
     pub(crate) async fn start(setup: &Setup) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("madang-e2e-").tempdir()?;
@@ -283,10 +288,17 @@ impl Running {
                 ("geckodriver", programs::geckodriver()?, args, "Listening on 127.0.0.1:", "moz:processID")
             }
         };
-        let mut driver = Process::start_at(&setup.place, name, &program, |command| {
-            command.args(args).env("TMPDIR", folder.path());
-        })?;
-        let port = driver.line(|line| number_after(line, ready)).await?;
+        let mut attempts = 0..TRIES;
+        let (driver, port) = loop {
+            let mut driver = Process::start_at(&setup.place, name, &program, |command| {
+                command.args(args).env("TMPDIR", folder.path());
+            })?;
+            match driver.line(|line| number_after(line, ready)).await {
+                Ok(port) => break (driver, port),
+                Err(error) if attempts.next().is_some() && format!("{error:#}").contains(PORT_TAKEN) => {}
+                Err(error) => return Err(error),
+            }
+        };
         let capabilities = setup.capabilities().as_object().context("capabilities are an object")?.clone();
         let client = ClientBuilder::new(setup.place.clone())
             .capabilities(capabilities)
