@@ -295,9 +295,9 @@ impl Transceiver {
 
     /// Makes the encoder's next frame a key frame.
     ///
-    /// Firefox (153) takes no such order, and what it sends first is what was lost: it sends all of it again
-    /// when it hears of audio that came after it, for up to two seconds, and no key frame passes. With
-    /// another codec for a moment it starts its sender anew, which forgets what it has sent.
+    /// Firefox (153) takes no such order, and now and then it first sends all that was lost again, for up to
+    /// two seconds, and no key frame passes. With another codec for a moment it starts its sender anew, which
+    /// forgets what it has sent.
     pub(crate) fn send_key_frame(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
         let sender = self.sender();
         match order_key_frame(&sender) {

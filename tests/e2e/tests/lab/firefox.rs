@@ -1,6 +1,6 @@
 //! Faults in Firefox, which takes no orders for key frames, stops media while it restarts ICE, and tells of no
-//! other network. The bounds are those of Chromium, but for a change of network. How long a call is away is
-//! measured by `cargo xtask bench recovery -- --firefox`.
+//! other network. The bounds are those of Chromium, but for a change of network that follows other faults. How
+//! long a call is away is measured by `cargo xtask bench recovery -- --firefox`.
 
 use std::time::Duration;
 
