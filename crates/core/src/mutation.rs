@@ -53,6 +53,8 @@ pub enum Mutation {
     NoRestart,
     /// What fails before it knows the candidates of the peer is restarted at once.
     EarlyFailureBelieved,
+    /// Media that goes by TCP goes on so, though there is a better way.
+    DetourKept,
     /// Nothing comes any more, and nothing is done about it while ICE is content.
     SilenceIgnored,
     /// A connection whose transport failed is kept although nothing comes by it any more.

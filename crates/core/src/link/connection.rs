@@ -100,6 +100,7 @@ impl Connection {
         {
             self.recovery.silent(now, came, expected);
         }
+        self.recovery.goes_by(now, route);
         self.route.replace(route) != Some(route)
     }
 

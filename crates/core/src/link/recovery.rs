@@ -15,6 +15,11 @@
 //! it with whatever offer is next, needed or not. So unless the path has `failed` or the network
 //! changed, an offer without a restart finds out whether the peer is there, and the restart follows
 //! the answer.
+//!
+//! What goes by a relay over TCP works and is a detour: what is lost holds up all that comes after it. A
+//! browser takes the path that is there first and gathers no more, so a datagram that came late is enough
+//! for it, and it stays when a firewall opens. A restart finds out whether there is a better path, and media
+//! goes by the old one until then. Where there is none that is asked less and less often.
 
 use std::time::Duration;
 
@@ -22,6 +27,8 @@ use crate::{
     mutation::{Mutation, broken},
     session::{Cause, ConnectionState, Time},
 };
+
+use super::Route;
 
 /// How long `disconnected` may last.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -38,6 +45,9 @@ const CHANCE: Duration = Duration::from_millis(1500);
 const RETURN: Duration = Duration::from_millis(300);
 /// The least time between two restarts because the network changed.
 const SPACING: Duration = Duration::from_secs(5);
+/// For so many seconds a detour is taken before a better path is looked for, three times as long each time.
+const DETOUR: u32 = 3;
+const LONGEST_DETOUR: u32 = 1800;
 /// Restarts in vain before the impolite peer replaces the connection.
 const RESTARTS: u32 = 3;
 
@@ -84,6 +94,9 @@ pub(crate) struct Recovery {
     /// Why it is not connected any more, and since when.
     cause: Option<(Cause, Time)>,
     network_changed_at: Option<Time>,
+    /// Since when it takes a detour, and how long that is left alone.
+    detour: Option<Time>,
+    detour_lasts: u32,
 }
 
 impl Recovery {
@@ -111,6 +124,8 @@ impl Recovery {
             inquiry: Inquiry::Unasked,
             cause: None,
             network_changed_at: None,
+            detour: None,
+            detour_lasts: DETOUR,
         }
     }
 
@@ -216,8 +231,20 @@ impl Recovery {
     /// say so whenever their guess at the bandwidth changes, so not every time counts.
     pub(crate) fn network_changed(&mut self, now: Time) {
         self.network_changed_at = Some(now);
+        (self.detour, self.detour_lasts) = (None, DETOUR);
         if self.restarts > 0 {
             self.not_later_than(self.restarted_at.map_or(now, |at| now.max(at + SPACING)));
+        }
+    }
+
+    /// The way that media goes, as was seen.
+    pub(crate) fn goes_by(&mut self, now: Time, route: Route) {
+        let detours = matches!(route, Route::RelayTcp | Route::RelayTls) && self.is_connected();
+        self.detour = detours.then(|| self.detour.unwrap_or(now));
+        let lasts = Duration::from_secs(self.detour_lasts.into());
+        if self.detour.is_some_and(|since| since + lasts <= now) && self.restarts > 0 && !broken(Mutation::DetourKept) {
+            (self.detour, self.detour_lasts) = (None, LONGEST_DETOUR.min(3 * self.detour_lasts));
+            self.not_later_than(now);
         }
     }
 
@@ -373,6 +400,32 @@ mod tests {
         assert_eq!(recovery.timeout(true), Some(s(0) + TRIAL), "it was the last of them");
         recovery.state_changed(s(4), ConnectionState::Failed);
         assert_eq!(recovery.tick(s(4) + CHANCE, true), Some(Remedy::Restart));
+    }
+
+    #[test]
+    fn a_detour_is_left_alone_for_longer_and_longer() {
+        let restarts = |recovery: &mut Recovery, from: u64, to: u64, route: Route| {
+            let mut at = Vec::new();
+            for now in from..to {
+                recovery.goes_by(s(now), route);
+                if let Some(remedy) = recovery.tick(s(now), true) {
+                    assert_eq!(remedy, Remedy::Restart);
+                    assert!(recovery.is_connected());
+                    at.push(now - from);
+                }
+            }
+            at
+        };
+        let mut recovery = Recovery::new(false);
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        assert_eq!(restarts(&mut recovery, 0, 200, Route::RelayTcp), [3, 13, 41, 123]);
+        assert_eq!(restarts(&mut recovery, 200, 400, Route::RelayUdp), [0; 0]);
+        recovery.network_changed(s(400));
+        assert_eq!(recovery.tick(s(400), true), Some(Remedy::Restart));
+        assert_eq!(restarts(&mut recovery, 400, 420, Route::RelayTls), [3, 13], "the next network is another one");
+        let mut recovery = Recovery::without_restart();
+        recovery.state_changed(s(0), ConnectionState::Connected);
+        assert_eq!(restarts(&mut recovery, 0, 200, Route::RelayTcp), [0; 0]);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 34] = [
+const RULES: [Mutation; 35] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -100,6 +100,7 @@ const RULES: [Mutation; 34] = [
     Mutation::LostConnectionIgnored,
     Mutation::NoRestart,
     Mutation::EarlyFailureBelieved,
+    Mutation::DetourKept,
     Mutation::SilenceIgnored,
     Mutation::FailedTransportKept,
     Mutation::RejectionIgnored,

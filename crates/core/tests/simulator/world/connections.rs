@@ -162,6 +162,11 @@ impl World {
                 let ice = Sdp::read(&description).ice;
                 if ice == self.ices.len() {
                     self.ices.push((pc, network, false));
+                    // As in Chromium, where TCP may win and that is it. An undisturbed call makes one offer.
+                    let first = !self.ices[..ice].iter().any(|&(of, ..)| of == pc);
+                    if first && self.disturbed && self.random.once_in(8) {
+                        self.by_tcp.push(ice);
+                    }
                     let candidates = u32::try_from(self.random.range(1, 4)).unwrap();
                     if self.random.once_in(2) {
                         // The first candidate may be known before the promise is.

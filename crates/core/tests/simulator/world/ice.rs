@@ -65,7 +65,12 @@ impl World {
             self.pcs[pc].received += 1;
         }
         let received = self.pcs[pc].received;
-        self.input(pc, ConnectionInput::Stats { route: Route::Direct, received });
+        let route = if self.goes_by_tcp(pc) { Route::RelayTcp } else { Route::Direct };
+        self.input(pc, ConnectionInput::Stats { route, received });
+    }
+
+    pub(super) fn goes_by_tcp(&self, pc: Pc) -> bool {
+        self.pcs[pc].selected.is_some_and(|(own, _)| self.by_tcp.contains(&own))
     }
 
     /// The descriptions in force lead to a path.

@@ -62,6 +62,8 @@ pub(crate) struct World {
     ices: Vec<(Pc, u32, bool)>,
     /// Generations by which nothing goes any more, though ICE is content.
     cut_off: Vec<Ice>,
+    /// Generations by which media goes by a relay over TCP, though UDP works.
+    by_tcp: Vec<Ice>,
     /// What failed is deaf from then on.
     deafened: bool,
     exchanges: u32,
@@ -119,6 +121,7 @@ impl World {
             pcs: Vec::new(),
             ices: Vec::new(),
             cut_off: Vec::new(),
+            by_tcp: Vec::new(),
             exchanges: 0,
             offers: 0,
             disturbed: false,

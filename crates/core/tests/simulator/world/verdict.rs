@@ -52,6 +52,9 @@ impl World {
         if this.state != ConnectionState::Connected || !self.flows(pc) {
             return Err("it is not connected");
         }
+        if self.goes_by_tcp(pc) {
+            return Err("it goes by TCP");
+        }
         if this.agreed.exchange != there.agreed.exchange {
             return Err("the sides agreed on different things");
         }
