@@ -330,28 +330,16 @@ impl Connection {
                 self.line.rtc.selected_pair(move |pair| {
                     if let Some(outlet) = outlet.upgrade() {
                         let route = Route::of(&pair.local, &pair.remote, &pair.relay_protocol);
-                        outlet.report(Report::Input(ConnectionInput::Stats { route, received: pair.received }));
+                        outlet.report(Report::Input(ConnectionInput::Stats {
+                            route,
+                            received: pair.received,
+                            improves: !pair.says_so,
+                        }));
                     }
                 });
             }
-            ConnectionCall::SendKeyFrame => {
-                for transceiver in self.line.rtc.transceivers(Kind::Video) {
-                    transceiver.send_key_frame(|result| {
-                        if let Err(error) = result {
-                            log::debug("madang: no key frame:", &error);
-                        }
-                    });
-                }
-            }
-            ConnectionCall::RenewReceivers => {
-                for transceiver in self.line.rtc.transceivers(Kind::Video) {
-                    transceiver.renew_receiver(|result| {
-                        if let Err(error) = result {
-                            log::debug("madang: no new receiver:", &error);
-                        }
-                    });
-                }
-            }
+            ConnectionCall::PauseVideo => self.line.rtc.pause_video(true),
+            ConnectionCall::ResumeVideo => self.line.rtc.pause_video(false),
             ConnectionCall::Configure => self.configure(),
             ConnectionCall::RestartIce => {
                 self.configure();

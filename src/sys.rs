@@ -8,6 +8,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod device_changes;
+mod encodings;
 pub(crate) mod log;
 pub(crate) mod media_devices;
 pub(crate) mod page;

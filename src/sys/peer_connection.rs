@@ -1,11 +1,12 @@
 //! `RTCPeerConnection` (webrtc-pc section 4.4).
 //!
 //! Every method starts its browser call before it returns. web-sys lacks `setLocalDescription()`
-//! without an argument, `restartIce()`, `RTCRtpSender.setStreams()` and the options of its
-//! `setParameters()`: a short extern block adds them.
+//! without an argument, `restartIce()` and `RTCRtpSender.setStreams()`: a short extern block adds them.
+
+use std::rc::Rc;
 
 use gloo_events::EventListener;
-use js_sys::{Array, JSON, Promise, Reflect};
+use js_sys::{Array, JSON, Promise};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
@@ -14,7 +15,7 @@ use web_sys::{
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::{promise, stats::SelectedPair, value};
+use super::{encodings::Encodings, promise, stats::SelectedPair, value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -40,10 +41,6 @@ extern "C" {
     fn set_streams(this: &Sender, stream: &MediaStream) -> Result<(), JsValue>;
     #[wasm_bindgen(method, js_name = replaceTrack)]
     fn replace(this: &Sender, track: Option<&MediaStreamTrack>) -> Promise;
-    #[wasm_bindgen(method, js_name = getParameters)]
-    fn parameters(this: &Sender) -> JsValue;
-    #[wasm_bindgen(method, js_name = setParameters)]
-    fn set_parameters_with(this: &Sender, parameters: &JsValue, options: &JsValue) -> Promise;
     #[wasm_bindgen(method, getter)]
     fn transport(this: &Sender) -> Option<DtlsTransport>;
 
@@ -59,59 +56,6 @@ fn has_failed_transport(raw: &Raw) -> bool {
         let transport = sender.unchecked_into::<Sender>().transport();
         transport.is_some_and(|transport| transport.state() == "failed")
     })
-}
-
-/// Frames per second that no camera reaches.
-const NO_LIMIT: f64 = 1000.0;
-
-/// `maxFramerate` and `codec` of every `RTCRtpEncodingParameters` (webrtc-pc section 5.2.7).
-fn set_encodings(sender: &Sender, frame_rate: &JsValue, codec: &JsValue) -> Result<Promise, JsValue> {
-    let parameters = sender.parameters();
-    for encoding in list(&parameters, "encodings")?.iter() {
-        Reflect::set(&encoding, &"maxFramerate".into(), frame_rate)?;
-        Reflect::set(&encoding, &"codec".into(), codec)?;
-    }
-    Ok(sender.set_parameters_with(&parameters, &JsValue::UNDEFINED))
-}
-
-/// The same, and takes both back: of two that overlap, the last leaves nothing of the other.
-fn set_encodings_for_a_moment(
-    sender: Sender,
-    frame_rate: &JsValue,
-    codec: &JsValue,
-    done: Box<dyn FnOnce(Result<(), JsValue>)>,
-) {
-    const NONE: JsValue = JsValue::UNDEFINED;
-    match set_encodings(&sender, frame_rate, codec) {
-        Ok(set) => promise::settled(&set, move |_| match set_encodings(&sender, &NONE, &NONE) {
-            Ok(unset) => promise::settled(&unset, |result| done(result.map(drop))),
-            Err(error) => done(Err(error)),
-        }),
-        Err(error) => done(Err(error)),
-    }
-}
-
-fn list(of: &JsValue, member: &str) -> Result<Array, JsValue> {
-    Reflect::get(of, &member.into())?.dyn_into()
-}
-
-/// Asks for a key frame, and tells whether the browser takes such an order: then it has read it to its end.
-fn order_key_frame(sender: &Sender) -> Result<(Promise, bool), JsValue> {
-    let options = JSON::parse(r#"{"encodingOptions":[{"keyFrame":true}]}"#)?;
-    let order = list(&options, "encodingOptions")?.values();
-    Reflect::set(&options, &"encodingOptions".into(), &order)?;
-    let set = sender.set_parameters_with(&sender.parameters(), &options);
-    Ok((set, order.next()?.done()))
-}
-
-/// A codec that was negotiated and is not the first of them, which is in use.
-fn other_codec(sender: &Sender) -> Result<JsValue, JsValue> {
-    let names = ["video/VP8", "video/VP9"];
-    let is_other = |codec: &JsValue| {
-        let name = Reflect::get(codec, &"mimeType".into()).ok().and_then(|name| name.as_string());
-        name.is_some_and(|name| names.contains(&&*name))
-    };
-    Ok(list(&sender.parameters(), "codecs")?.iter().skip(1).find(is_other).unwrap_or_default())
 }
 
 /// `setLocalDescription({type: "rollback"})`.
@@ -157,6 +101,7 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct PeerConnection {
     raw: Raw,
+    video: Rc<Encodings>,
     _listeners: [EventListener; 4],
 }
 
@@ -182,7 +127,7 @@ impl PeerConnection {
             }),
             listen("track", |_, event| Event::Track(event.unchecked_ref::<RtcTrackEvent>().track())),
         ];
-        Ok(Self { raw, _listeners: listeners })
+        Ok(Self { raw, video: Rc::default(), _listeners: listeners })
     }
 
     /// `setLocalDescription()`; gives the `localDescription` it led to.
@@ -242,6 +187,13 @@ impl PeerConnection {
         self.raw.restart()
     }
 
+    /// Sends no video and forgets what was sent, or sends it, with a key frame first.
+    pub(crate) fn pause_video(&self, paused: bool) {
+        if let Some(transceiver) = self.transceivers(Kind::Video).next() {
+            self.video.set(transceiver.0.sender(), paused);
+        }
+    }
+
     /// Adds a transceiver that sends and receives, with a track or (as yet) without.
     pub(crate) fn add_transceiver(&self, kind: Kind, track: Option<&MediaStreamTrack>, stream: &MediaStream) {
         let init = RtcRtpTransceiverInit::new();
@@ -291,29 +243,6 @@ impl Transceiver {
         done: impl FnOnce(Result<(), JsValue>) + 'static,
     ) {
         promise::settled(&self.sender().replace(track), |result| done(result.map(drop)));
-    }
-
-    /// Makes the encoder's next frame a key frame.
-    ///
-    /// Firefox (153) takes no such order, and now and then it first sends all that was lost again, for up to
-    /// two seconds, and no key frame passes. With another codec for a moment it starts its sender anew, which
-    /// forgets what it has sent.
-    pub(crate) fn send_key_frame(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        let sender = self.sender();
-        match order_key_frame(&sender) {
-            Ok((set, true)) => promise::settled(&set, |result| done(result.map(drop))),
-            Ok((set, false)) => promise::settled(&set, move |_| match other_codec(&sender) {
-                Ok(codec) => set_encodings_for_a_moment(sender, &JsValue::UNDEFINED, &codec, Box::new(done)),
-                Err(error) => done(Err(error)),
-            }),
-            Err(error) => done(Err(error)),
-        }
-    }
-
-    /// Starts the receiver anew in Firefox (152), which does that when parameters of the sender beside it
-    /// change: to a limit that is none, and back.
-    pub(crate) fn renew_receiver(&self, done: impl FnOnce(Result<(), JsValue>) + 'static) {
-        set_encodings_for_a_moment(self.sender(), &NO_LIMIT.into(), &JsValue::UNDEFINED, Box::new(done));
     }
 
     fn sender(&self) -> Sender {

@@ -3,6 +3,9 @@
 use js_sys::{Map, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
+/// Of a pair, in Firefox only.
+const SELECTED: &str = "selected";
+
 /// The selected pair of a report.
 #[derive(Debug, Default)]
 pub(crate) struct SelectedPair {
@@ -14,10 +17,12 @@ pub(crate) struct SelectedPair {
     pub(crate) relay_protocol: String,
     /// `bytesReceived`.
     pub(crate) received: u64,
+    /// It says of itself that it is selected: the agent is Firefox's.
+    pub(crate) says_so: bool,
 }
 
 impl SelectedPair {
-    /// The pair that the transport names, or that says of itself that it is selected (Firefox).
+    /// The pair that the transport names, or that says of itself that it is selected (older versions of Firefox).
     pub(crate) fn of(report: &JsValue) -> Option<Self> {
         let report: &Map = report.unchecked_ref();
         let mut pair = JsValue::UNDEFINED;
@@ -25,7 +30,7 @@ impl SelectedPair {
             let named = report.get(&field(&stats, "selectedCandidatePairId"));
             if !named.is_undefined() {
                 pair = named;
-            } else if pair.is_undefined() && field(&stats, "selected").is_truthy() {
+            } else if pair.is_undefined() && field(&stats, SELECTED).is_truthy() {
                 pair = stats;
             }
         });
@@ -36,6 +41,7 @@ impl SelectedPair {
             relay_protocol: text(&local, "relayProtocol"),
             local: text(&local, "candidateType"),
             remote: text(&remote, "candidateType"),
+            says_so: field(&pair, SELECTED).is_truthy(),
             received: field(&pair, "bytesReceived").as_f64().unwrap_or_default() as u64,
         })
     }

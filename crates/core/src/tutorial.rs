@@ -273,8 +273,8 @@ mod tests {
                 | ConnectionCall::RestartIce
                 | ConnectionCall::Configure
                 | ConnectionCall::ReadStats
-                | ConnectionCall::SendKeyFrame
-                | ConnectionCall::RenewReceivers => return,
+                | ConnectionCall::ResumeVideo
+                | ConnectionCall::PauseVideo => return,
             };
             self.input(now, Input::Connection(peer, connection, done));
         }

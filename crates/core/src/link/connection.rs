@@ -66,7 +66,7 @@ impl Connection {
             ConnectionState::Connected => {
                 self.flow.connected(now);
                 if was_lost {
-                    self.call(ConnectionCall::SendKeyFrame, out);
+                    self.call(ConnectionCall::ResumeVideo, out);
                 }
             }
             ConnectionState::Disconnected => self.flow.disconnected(now),
@@ -85,7 +85,7 @@ impl Connection {
     pub(crate) fn seen(
         &mut self,
         now: Time,
-        route: Route,
+        (route, improves): (Route, bool),
         received: u64,
         expected: bool,
         out: &mut VecDeque<Output>,
@@ -93,14 +93,16 @@ impl Connection {
         if self.flow.read(now, received) {
             // What comes again in one direction goes again in the other, nearly always.
             if self.recovery.heard() {
-                self.call(ConnectionCall::SendKeyFrame, out);
+                self.call(ConnectionCall::ResumeVideo, out);
             }
         } else if let Some(came) = self.flow.stopped(now)
             && !broken(Mutation::SilenceIgnored)
         {
             self.recovery.silent(now, came, expected);
         }
-        self.recovery.goes_by(now, route);
+        if improves {
+            self.recovery.goes_by(now, route);
+        }
         self.route.replace(route) != Some(route)
     }
 
@@ -116,7 +118,7 @@ impl Connection {
     pub(crate) fn advance(&mut self, out: &mut VecDeque<Output>) {
         let flows = self.recovery.is_flowing();
         if std::mem::replace(&mut self.flowed, flows) && !flows {
-            self.call(ConnectionCall::RenewReceivers, out);
+            self.call(ConnectionCall::PauseVideo, out);
         }
         while let Some(step) = self.negotiation.next() {
             if let Step::SetRemoteDescription(description) = &step

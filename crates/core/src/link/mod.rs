@@ -363,8 +363,8 @@ impl Link {
                 self.settle(cx);
                 broken(Mutation::FailedTransportKept)
             }
-            ConnectionInput::Stats { route, received } => {
-                if connection.seen(cx.now, route, received, expected, cx.out) {
+            ConnectionInput::Stats { route, received, improves } => {
+                if connection.seen(cx.now, (route, improves), received, expected, cx.out) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });
                 }

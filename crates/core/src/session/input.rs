@@ -85,6 +85,9 @@ pub enum ConnectionInput {
         route: Route,
         /// Its `bytesReceived`.
         received: u64,
+        /// The agent goes on to a better pair where there is one (RFC 8445 section 8.1.1), and does not stay with
+        /// the first that works.
+        improves: bool,
     },
 }
 

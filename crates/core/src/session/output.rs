@@ -83,11 +83,11 @@ pub enum ConnectionCall {
     /// `getStats()`: what the selected candidate pair says is
     /// [`ConnectionInput::Stats`](super::ConnectionInput::Stats).
     ReadStats,
-    /// Ask the encoder for a key frame: the peer lost frames, and would else wait for seconds before it
-    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`). Where that is not known the sender is started
-    /// anew, and begins with one.
-    SendKeyFrame,
-    /// What has not come is not waited for any more: the picture goes on with the next key frame, and the
-    /// first packet asks for it. Where a receiver cannot be started anew, nothing.
-    RenewReceivers,
+    /// Send no video (`RTCRtpEncodingParameters.active`, webrtc-pc section 5.2.7), and forget what was sent.
+    /// Nothing arrives anyway, and a sender whose path is back first sends again what was lost, unasked: the
+    /// receiver takes that for the sender's clock, and shows what follows as late.
+    PauseVideo,
+    /// Send video, with a key frame first: the peer lost frames, and would else wait for seconds before it
+    /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`).
+    ResumeVideo,
 }

@@ -233,7 +233,7 @@ fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
     let out = stage.wait(S);
     assert_eq!(
         calls(&out),
-        [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription],
+        [&ConnectionCall::PauseVideo, &ConnectionCall::SetLocalDescription],
         "whether the peer is there"
     );
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
@@ -247,7 +247,7 @@ fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
             SessionEvent::Restored { cause: Cause::PathLost, after, .. }
         ] if *after == 3 * S
     ));
-    assert_eq!(calls(&out), [&ConnectionCall::SendKeyFrame], "the peer missed frames as well");
+    assert_eq!(calls(&out), [&ConnectionCall::ResumeVideo], "the peer missed frames as well");
 }
 
 #[test]
@@ -255,7 +255,7 @@ fn a_path_that_is_back_begins_with_a_key_frame_and_the_first_one_does_anyway() {
     let mut stage = Stage::connected(true);
     assert!(calls(&stage.state(2, ConnectionState::Connected)).is_empty());
     stage.state(2, ConnectionState::Disconnected);
-    assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::SendKeyFrame]);
+    assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::ResumeVideo]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_restart_waits_for_the_server() {
     let mut stage = Stage::connected(true);
     stage.socket(SocketInput::Disconnected);
     let out = stage.state(2, ConnectionState::Failed);
-    assert_eq!(calls(&out), [&ConnectionCall::RenewReceivers]);
+    assert_eq!(calls(&out), [&ConnectionCall::PauseVideo]);
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
     stage.wait(S);
     stage.connect();
@@ -299,7 +299,7 @@ fn a_connection_whose_transport_failed_is_replaced_and_not_restarted() {
     let mut stage = Stage::connected(true);
     let out = stage.browser(2, ConnectionInput::TransportFailed);
     assert_eq!((closed(&out), opened(&out)), (vec![2], vec![(4, true)]));
-    assert_eq!(calls(&out), [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription]);
+    assert_eq!(calls(&out), [&ConnectionCall::PauseVideo, &ConnectionCall::SetLocalDescription]);
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
 }
 
@@ -399,7 +399,7 @@ fn the_route_is_told_when_it_is_another_one() {
     let mut stage = Stage::connected(true);
     assert_eq!(stage.looked, 0, "a browser has enough to do when it has just connected");
     let told = |out: &[Output]| matches!(events(out)[..], [SessionEvent::PeerRoute { .. }]);
-    let by = |route| ConnectionInput::Stats { route, received: 0 };
+    let by = |route| ConnectionInput::Stats { route, received: 0, improves: true };
     assert!(told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(!told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(told(&stage.browser(2, by(Route::Direct))));
@@ -418,7 +418,7 @@ fn what_comes_although_disconnected_is_left_alone_by_a_new_epoch() {
     assert!(stage.receive(2).is_empty(), "it came before");
     assert_eq!(reconnecting(&stage.wait(3 * S)), Some(Cause::PathLost));
     let out = stage.receive(3);
-    assert_eq!(calls(&out), [&ConnectionCall::SendKeyFrame]);
+    assert_eq!(calls(&out), [&ConnectionCall::ResumeVideo]);
     assert!(events(&out).iter().any(|event| matches!(event, SessionEvent::Restored { .. })));
     stage.connect();
     stage.welcome(vec![]);
@@ -447,7 +447,7 @@ fn silence_is_noticed_in_three_seconds_and_restarted() {
     let out = stage.receive(2);
     assert_eq!(
         calls(&out),
-        [&ConnectionCall::RenewReceivers, &ConnectionCall::SetLocalDescription],
+        [&ConnectionCall::PauseVideo, &ConnectionCall::SetLocalDescription],
         "whether the peer is there"
     );
     assert_eq!(reconnecting(&out), Some(Cause::MediaStopped));

@@ -173,7 +173,7 @@ impl Stage {
     /// So many bytes have come in all.
     pub(crate) fn receive(&mut self, received: u64) -> Vec<Output> {
         let id = self.number();
-        self.browser(id, ConnectionInput::Stats { route: Route::Direct, received })
+        self.browser(id, ConnectionInput::Stats { route: Route::Direct, received, improves: true })
     }
 
     /// Lets time pass as a driver does, tick by tick.

@@ -59,7 +59,7 @@ impl World {
     }
 
     pub(super) fn call(&mut self, pc: Pc, call: ConnectionCall) {
-        let looks = [ConnectionCall::ReadStats, ConnectionCall::SendKeyFrame, ConnectionCall::RenewReceivers];
+        let looks = [ConnectionCall::ReadStats, ConnectionCall::ResumeVideo, ConnectionCall::PauseVideo];
         if !looks.contains(&call) {
             self.last_activity = self.now;
         }
@@ -72,7 +72,7 @@ impl World {
                 let delay = self.random.range(1, 50);
                 return self.at(self.now + delay, Event::Stats(pc));
             }
-            ConnectionCall::SendKeyFrame | ConnectionCall::RenewReceivers | ConnectionCall::Configure => return,
+            ConnectionCall::ResumeVideo | ConnectionCall::PauseVideo | ConnectionCall::Configure => return,
             ConnectionCall::RestartIce => {
                 self.pcs[pc].replace_credentials = true;
                 return self.update_negotiation_needed(pc);

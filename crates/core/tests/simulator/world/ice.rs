@@ -66,7 +66,7 @@ impl World {
         }
         let received = self.pcs[pc].received;
         let route = if self.goes_by_tcp(pc) { Route::RelayTcp } else { Route::Direct };
-        self.input(pc, ConnectionInput::Stats { route, received });
+        self.input(pc, ConnectionInput::Stats { route, received, improves: true });
     }
 
     pub(super) fn goes_by_tcp(&self, pc: Pc) -> bool {
