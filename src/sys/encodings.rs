@@ -43,6 +43,13 @@ impl Encodings {
         }
     }
 
+    fn done(self: Rc<Self>, sender: Sender, refusal: Option<JsValue>) {
+        if let Some(refusal) = refusal {
+            log::debug("madang: a sender refuses its parameters:", &refusal);
+        }
+        self.go_on(sender);
+    }
+
     fn go_on(self: Rc<Self>, sender: Sender) {
         let (paused, step) = (self.paused.get(), self.steps.get());
         if step == if paused { PAUSED } else { SENDING } {
@@ -51,41 +58,35 @@ impl Encodings {
         self.steps.set(step + 1);
         let order = !paused && step == 0;
         match set(&sender, !paused, step == 1, order) {
-            Ok((set, ordered)) => {
-                if order && ordered {
+            Ok((set, begins)) => {
+                if order && begins {
                     self.steps.set(SENDING);
                 }
-                promise::settled(&set, move |result| {
-                    if let Err(error) = result {
-                        log::debug("madang: a sender refuses parameters:", &error);
-                    }
-                    self.go_on(sender);
-                });
+                promise::settled(&set, move |result| self.done(sender, result.err()));
             }
-            Err(error) => {
-                log::debug("madang: a sender has no such parameters:", &error);
-                self.go_on(sender);
-            }
+            Err(error) => self.done(sender, Some(error)),
         }
     }
 }
 
 /// Begins a step, which may order a key frame (webrtc-extensions, `RTCEncodingOptions.keyFrame`), and tells whether
-/// that was taken: then it was read to its end. Firefox (153) does not.
+/// there will be one: the order was taken, if it was read to its end (Firefox (153) does not), or the sender was silent
+/// and is a new one.
 fn set(sender: &Sender, active: bool, other: bool, order: bool) -> Result<(Promise, bool), JsValue> {
     let parameters = sender.parameters();
     let codec = if other { other_codec(&parameters)? } else { JsValue::UNDEFINED };
-    for encoding in list(&parameters, "encodings")?.iter() {
-        Reflect::set(&encoding, &"active".into(), &active.into())?;
-        Reflect::set(&encoding, &"codec".into(), &codec)?;
-    }
+    // There is one, without simulcast.
+    let encoding = list(&parameters, "encodings")?.get(0);
+    let silent = Reflect::get(&encoding, &"active".into())?.is_falsy();
+    Reflect::set(&encoding, &"active".into(), &active.into())?;
+    Reflect::set(&encoding, &"codec".into(), &codec)?;
     let options = Object::new();
     let orders = JSON::parse(r#"[{"keyFrame":true}]"#)?.unchecked_into::<Array>().values();
     if order {
         Reflect::set(&options, &"encodingOptions".into(), &orders)?;
     }
     let set = sender.set_parameters(&parameters, &options);
-    Ok((set, orders.next()?.done()))
+    Ok((set, silent || orders.next()?.done()))
 }
 
 /// A codec that was negotiated and is not the first of them, which is in use.

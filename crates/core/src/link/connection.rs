@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     pub(crate) flow: Flow,
     /// As of the last time that [`Connection::advance`] was called.
     flowed: bool,
+    /// The peer missed frames, and video is perhaps paused.
+    missed: bool,
     route: Option<Route>,
     /// Of the latest remote description.
     remote_ufrag: Option<String>,
@@ -40,6 +42,7 @@ impl Connection {
             recovery,
             flow: Flow::default(),
             flowed: false,
+            missed: false,
             route: None,
             remote_ufrag: None,
             remote_candidates: Candidates::default(),
@@ -59,16 +62,11 @@ impl Connection {
     }
 
     /// `connectionstatechange`.
-    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState, out: &mut VecDeque<Output>) {
-        let was_lost = self.recovery.lost().is_some();
+    pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
+        self.missed |= self.recovery.lost().is_some();
         self.recovery.state_changed(now, state);
         match state {
-            ConnectionState::Connected => {
-                self.flow.connected(now);
-                if was_lost {
-                    self.call(ConnectionCall::ResumeVideo, out);
-                }
-            }
+            ConnectionState::Connected => self.flow.connected(now),
             ConnectionState::Disconnected => self.flow.disconnected(now),
             _ => self.flow.lost(),
         }
@@ -82,19 +80,10 @@ impl Connection {
     }
 
     /// What was seen; `true` when the route is news. `expected`: the peer sends something.
-    pub(crate) fn seen(
-        &mut self,
-        now: Time,
-        (route, improves): (Route, bool),
-        received: u64,
-        expected: bool,
-        out: &mut VecDeque<Output>,
-    ) -> bool {
+    pub(crate) fn seen(&mut self, now: Time, (route, improves): (Route, bool), received: u64, expected: bool) -> bool {
         if self.flow.read(now, received) {
             // What comes again in one direction goes again in the other, nearly always.
-            if self.recovery.heard() {
-                self.call(ConnectionCall::ResumeVideo, out);
-            }
+            self.missed |= self.recovery.heard();
         } else if let Some(came) = self.flow.stopped(now)
             && !broken(Mutation::SilenceIgnored)
         {
@@ -118,7 +107,11 @@ impl Connection {
     pub(crate) fn advance(&mut self, out: &mut VecDeque<Output>) {
         let flows = self.recovery.is_flowing();
         if std::mem::replace(&mut self.flowed, flows) && !flows {
+            self.missed = true;
             self.call(ConnectionCall::PauseVideo, out);
+        }
+        if flows && std::mem::take(&mut self.missed) {
+            self.call(ConnectionCall::ResumeVideo, out);
         }
         while let Some(step) = self.negotiation.next() {
             if let Step::SetRemoteDescription(description) = &step

@@ -351,12 +351,12 @@ impl Link {
                 true
             }
             ConnectionInput::StateChanged(state) => {
-                connection.state_changed(cx.now, state, cx.out);
+                connection.state_changed(cx.now, state);
                 state != ConnectionState::Closed
             }
             ConnectionInput::TransportFailed => {
                 let tried = connection.recovery.was_tried(cx.now) || self.replacement.tries > 0;
-                connection.state_changed(cx.now, ConnectionState::Failed, cx.out);
+                connection.state_changed(cx.now, ConnectionState::Failed);
                 if tried && self.is_open() {
                     self.reach.tried();
                 }
@@ -364,7 +364,7 @@ impl Link {
                 broken(Mutation::FailedTransportKept)
             }
             ConnectionInput::Stats { route, received, improves } => {
-                if connection.seen(cx.now, (route, improves), received, expected, cx.out) {
+                if connection.seen(cx.now, (route, improves), received, expected) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });
                 }
