@@ -45,7 +45,7 @@ impl Encodings {
 
     fn done(self: Rc<Self>, sender: Sender, refusal: Option<JsValue>) {
         if let Some(refusal) = refusal {
-            log::debug("madang: a sender refuses its parameters:", &refusal);
+            log::debug("madang: setParameters:", &refusal);
         }
         self.go_on(sender);
     }
