@@ -35,6 +35,7 @@ pub(super) struct Encodings {
 }
 
 impl Encodings {
+    /// Takes the place of a wish that is not fulfilled yet.
     pub(super) fn set(self: &Rc<Self>, sender: RtcRtpSender, paused: bool) {
         self.paused.set(paused);
         self.steps.set(0);
@@ -43,6 +44,7 @@ impl Encodings {
         }
     }
 
+    /// A step is done, or was refused.
     fn done(self: Rc<Self>, sender: Sender, refusal: Option<JsValue>) {
         if let Some(refusal) = refusal {
             log::debug("madang: setParameters:", &refusal);

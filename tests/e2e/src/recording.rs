@@ -120,23 +120,6 @@ pub async fn media_back(pages: [&Page; 2], since: Moment, within: Duration) -> R
     }
 }
 
-/// Waits until both pages have seen and heard the other, and tells how long after `since` each did first. `None`
-/// when they have not by the deadline.
-pub async fn media_comes(pages: [&Page; 2], since: Moment, within: Duration) -> Result<Option<Back>> {
-    let deadline = Instant::now() + within;
-    loop {
-        let [one, other] =
-            [pages[0].recording(since).await?.comes(since), pages[1].recording(since).await?.comes(since)];
-        if let (Some(one), Some(other)) = (one, other) {
-            return Ok(Some(one.later(other)));
-        }
-        if Instant::now() > deadline {
-            return Ok(None);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
 /// The longest gaps of both pages since then, the ones that go on included.
 pub async fn gaps(pages: [&Page; 2], since: Moment) -> Result<Gaps> {
     let [one, other] = [pages[0].recording(since).await?.gaps(since), pages[1].recording(since).await?.gaps(since)];
@@ -171,12 +154,6 @@ impl Recording {
     /// When media was there again, to stay: after `since`, for both kinds.
     fn back(&self, since: Moment) -> Option<Back> {
         let after = |times: &[f64]| steady(times).map(|time| millis(time - since.0));
-        Some(Back { video: after(&self.frames)?, audio: after(&self.audio)? })
-    }
-
-    /// When there was the first of both kinds.
-    fn comes(&self, since: Moment) -> Option<Back> {
-        let after = |times: &[f64]| times.first().map(|time| millis(time - since.0));
         Some(Back { video: after(&self.frames)?, audio: after(&self.audio)? })
     }
 

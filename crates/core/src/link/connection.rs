@@ -58,7 +58,8 @@ impl Connection {
     /// Restarts ICE with an offer, which need not wait for `negotiationneeded`.
     pub(crate) fn restart_ice(&mut self, out: &mut VecDeque<Output>) {
         self.call(ConnectionCall::RestartIce, out);
-        // Or the other path's bandwidth would be found out with audio only. It begins with a key frame once more.
+        // Paused, the other path's bandwidth would be found out with audio only. Video begins with a key frame once
+        // more when there is that path.
         if self.missed {
             self.call(ConnectionCall::ResumeVideo, out);
         }
