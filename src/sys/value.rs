@@ -45,29 +45,57 @@ struct Value(JsValue);
 /// Beyond these, a number of JavaScript is not exact.
 const WHOLE: std::ops::RangeInclusive<f64> = 0.0..=9_007_199_254_740_991.0;
 
+/// What JSON has, and what it has not.
+enum Shape {
+    Null,
+    Boolean(bool),
+    Whole(u64),
+    Number(f64),
+    Text(String),
+    Array(Array),
+    Object(Object),
+    Other,
+}
+
+impl Value {
+    /// Tells what it is, once for every type that is decoded from it.
+    fn look(self) -> Shape {
+        let Self(value) = self;
+        if value.is_null() || value.is_undefined() {
+            Shape::Null
+        } else if let Some(value) = value.as_bool() {
+            Shape::Boolean(value)
+        } else if let Some(number) = value.as_f64() {
+            if WHOLE.contains(&number) && number.fract() == 0.0 {
+                Shape::Whole(number as u64)
+            } else {
+                Shape::Number(number)
+            }
+        } else if let Some(text) = value.as_string() {
+            Shape::Text(text)
+        } else {
+            match value.dyn_into::<Array>().map_err(JsCast::dyn_into::<Object>) {
+                Ok(array) => Shape::Array(array),
+                Err(Ok(object)) => Shape::Object(object),
+                Err(Err(_)) => Shape::Other,
+            }
+        }
+    }
+}
+
 impl<'de> Deserializer<'de> for Value {
     type Error = Unfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
-        let Self(value) = self;
-        if value.is_null() || value.is_undefined() {
-            visitor.visit_unit()
-        } else if let Some(value) = value.as_bool() {
-            visitor.visit_bool(value)
-        } else if let Some(number) = value.as_f64() {
-            if WHOLE.contains(&number) && number.fract() == 0.0 {
-                visitor.visit_u64(number as u64)
-            } else {
-                visitor.visit_f64(number)
-            }
-        } else if let Some(text) = value.as_string() {
-            visitor.visit_string(text)
-        } else if let Some(array) = value.dyn_ref::<Array>() {
-            visitor.visit_seq(SeqDeserializer::new(array.iter().map(Value)))
-        } else if let Ok(object) = value.dyn_into::<Object>() {
-            visitor.visit_map(MapDeserializer::new(entries(&object)))
-        } else {
-            Err(Unfit)
+        match self.look() {
+            Shape::Null => visitor.visit_unit(),
+            Shape::Boolean(value) => visitor.visit_bool(value),
+            Shape::Whole(number) => visitor.visit_u64(number),
+            Shape::Number(number) => visitor.visit_f64(number),
+            Shape::Text(text) => visitor.visit_string(text),
+            Shape::Array(array) => visitor.visit_seq(SeqDeserializer::new(array.iter().map(Value))),
+            Shape::Object(object) => visitor.visit_map(MapDeserializer::new(entries(&object))),
+            Shape::Other => Err(Unfit),
         }
     }
 

@@ -55,6 +55,8 @@ pub enum Mutation {
     EarlyFailureBelieved,
     /// Media that goes by TCP goes on so, though there is a better way.
     DetourKept,
+    /// A relay is kept though this side did not come to learn its public address.
+    CutShortKept,
     /// Nothing comes any more, and nothing is done about it while ICE is content.
     SilenceIgnored,
     /// A connection whose transport failed is kept although nothing comes by it any more.

@@ -11,7 +11,7 @@ use crate::{
     session::{ConnectionCall, ConnectionState, Output, Time},
 };
 
-use super::{Route, flow::Flow, recovery::Recovery, way::Way};
+use super::{Route, flow::Flow, gathered::Gathered, recovery::Recovery, way::Way};
 
 /// A connection and what it waits for.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     remote_ufrag: Option<String>,
     remote_candidates: Candidates,
     local_candidates: Candidates,
+    /// Of this generation.
+    gathered: Gathered,
 }
 
 impl Connection {
@@ -47,6 +49,7 @@ impl Connection {
             remote_ufrag: None,
             remote_candidates: Candidates::default(),
             local_candidates: Candidates::default(),
+            gathered: Gathered::default(),
         }
     }
 
@@ -58,6 +61,7 @@ impl Connection {
     /// Restarts ICE with an offer, which need not wait for `negotiationneeded`.
     pub(crate) fn restart_ice(&mut self, out: &mut VecDeque<Output>) {
         self.call(ConnectionCall::RestartIce, out);
+        self.gathered = Gathered::default();
         // Paused, the other path's bandwidth would be found out with audio only. Video begins with a key frame once
         // more when there is that path.
         if self.missed {
@@ -94,9 +98,12 @@ impl Connection {
         {
             self.recovery.silent(now, came, expected);
         }
-        if improves {
-            self.recovery.goes_by(now, route);
-        }
+        let detours = match route {
+            Route::Direct => false,
+            Route::RelayUdp => self.gathered.lacks_server_reflexive() && !broken(Mutation::CutShortKept),
+            Route::RelayTcp | Route::RelayTls => !broken(Mutation::DetourKept),
+        };
+        self.recovery.detours(now, detours && improves);
         self.route.replace(route) != Some(route)
     }
 
@@ -124,6 +131,7 @@ impl Connection {
                 && description.kind == DescriptionType::Offer
             {
                 self.call(ConnectionCall::Configure, out);
+                self.gathered = Gathered::default();
             }
             let call = match step {
                 Step::SetLocalDescription => ConnectionCall::SetLocalDescription,
@@ -153,6 +161,9 @@ impl Connection {
         way: Option<&mut Way>,
         out: &mut VecDeque<Output>,
     ) {
+        if let Some(candidate) = &candidate {
+            self.gathered.add(candidate);
+        }
         let overtakes = broken(Mutation::CandidatesOvertake);
         if self.negotiation.is_describing() && !overtakes {
             if candidate.is_some() {

@@ -22,6 +22,7 @@
 
 mod connection;
 mod flow;
+mod gathered;
 mod reach;
 mod recovery;
 mod route;

@@ -6,12 +6,13 @@
 
 use madang_protocol::Candidate;
 
+use super::gathered::Gathered;
+
 /// Watches the candidates of one side, and what becomes of them.
 #[derive(Debug, Default)]
 pub(crate) struct Reach {
-    /// Candidates of this generation: any, and one of a relay.
-    any: bool,
-    relayed: bool,
+    /// Candidates of this generation.
+    gathered: Gathered,
     /// They were tried in vain, or those before them, and there was no relay.
     in_vain: bool,
 }
@@ -19,18 +20,15 @@ pub(crate) struct Reach {
 impl Reach {
     /// A generation of candidates begins. What was tried without a relay is not forgotten.
     pub(crate) fn gathering(&mut self) {
-        *self = Self { in_vain: self.in_vain && !self.relayed, ..Self::default() };
+        *self = Self { in_vain: self.in_vain && !self.gathered.relayed, ..Self::default() };
     }
 
     /// `icecandidate`; `None` is the end of candidates.
     pub(crate) fn gathered(&mut self, candidate: Option<&Candidate>) {
         match candidate {
-            Some(candidate) => {
-                self.any = true;
-                self.relayed |= candidate.candidate.as_bytes().windows(9).any(|words| words == b"typ relay");
-            }
+            Some(candidate) => self.gathered.add(candidate),
             // Nothing to try, as with `iceTransportPolicy: "relay"`.
-            None => self.in_vain |= !self.any,
+            None => self.in_vain |= !self.gathered.any(),
         }
     }
 
@@ -41,7 +39,7 @@ impl Reach {
 
     /// There is no way from here.
     pub(crate) fn is_lost(&self) -> bool {
-        self.in_vain && !self.relayed
+        self.in_vain && !self.gathered.relayed
     }
 }
 

@@ -16,10 +16,11 @@
 //! changed, an offer without a restart finds out whether the peer is there, and the restart follows
 //! the answer.
 //!
-//! What goes by a relay over TCP works and is a detour: what is lost holds up all that comes after it. A
-//! browser takes the path that is there first and gathers no more, so a datagram that came late is enough
-//! for it, and it stays when a firewall opens. A restart finds out whether there is a better path, and media
-//! goes by the old one until then. Where there is none that is asked less and less often.
+//! What goes by a relay over TCP works and is a detour: what is lost holds up all that comes after it. So
+//! is any relay where the address that a straight path needs was not learnt. A browser takes the path that
+//! is there first and gathers no more, so a datagram that came late is enough for either, and it stays when
+//! a firewall opens. A restart finds out whether there is a better path, and media goes by the old one until
+//! then. Where there is none that is asked less and less often.
 
 use std::time::Duration;
 
@@ -27,8 +28,6 @@ use crate::{
     mutation::{Mutation, broken},
     session::{Cause, ConnectionState, Time},
 };
-
-use super::Route;
 
 /// How long `disconnected` may last.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -237,12 +236,11 @@ impl Recovery {
         }
     }
 
-    /// The way that media goes, as was seen.
-    pub(crate) fn goes_by(&mut self, now: Time, route: Route) {
-        let detours = matches!(route, Route::RelayTcp | Route::RelayTls) && self.is_connected();
-        self.detour = detours.then(|| self.detour.unwrap_or(now));
+    /// Whether media goes by a detour, as was seen.
+    pub(crate) fn detours(&mut self, now: Time, detours: bool) {
+        self.detour = (detours && self.is_connected()).then(|| self.detour.unwrap_or(now));
         let lasts = Duration::from_secs(self.detour_lasts.into());
-        if self.detour.is_some_and(|since| since + lasts <= now) && self.restarts > 0 && !broken(Mutation::DetourKept) {
+        if self.detour.is_some_and(|since| since + lasts <= now) && self.restarts > 0 {
             (self.detour, self.detour_lasts) = (None, LONGEST_DETOUR.min(3 * self.detour_lasts));
             self.not_later_than(now);
         }
@@ -404,10 +402,10 @@ mod tests {
 
     #[test]
     fn a_detour_is_left_alone_for_longer_and_longer() {
-        let restarts = |recovery: &mut Recovery, from: u64, to: u64, route: Route| {
+        let restarts = |recovery: &mut Recovery, from: u64, to: u64, detours: bool| {
             let mut at = Vec::new();
             for now in from..to {
-                recovery.goes_by(s(now), route);
+                recovery.detours(s(now), detours);
                 if let Some(remedy) = recovery.tick(s(now), true) {
                     assert_eq!(remedy, Remedy::Restart);
                     assert!(recovery.is_connected());
@@ -418,14 +416,14 @@ mod tests {
         };
         let mut recovery = Recovery::new(false);
         recovery.state_changed(s(0), ConnectionState::Connected);
-        assert_eq!(restarts(&mut recovery, 0, 200, Route::RelayTcp), [3, 13, 41, 123]);
-        assert_eq!(restarts(&mut recovery, 200, 400, Route::RelayUdp), [0; 0]);
+        assert_eq!(restarts(&mut recovery, 0, 200, true), [3, 13, 41, 123]);
+        assert_eq!(restarts(&mut recovery, 200, 400, false), [0; 0]);
         recovery.network_changed(s(400));
         assert_eq!(recovery.tick(s(400), true), Some(Remedy::Restart));
-        assert_eq!(restarts(&mut recovery, 400, 420, Route::RelayTls), [3, 13], "the next network is another one");
+        assert_eq!(restarts(&mut recovery, 400, 420, true), [3, 13], "the next network is another one");
         let mut recovery = Recovery::without_restart();
         recovery.state_changed(s(0), ConnectionState::Connected);
-        assert_eq!(restarts(&mut recovery, 0, 200, Route::RelayTcp), [0; 0]);
+        assert_eq!(restarts(&mut recovery, 0, 200, true), [0; 0]);
     }
 
     #[test]

@@ -49,9 +49,13 @@ impl Sdp {
     }
 }
 
-/// A candidate's text is its generation.
-pub(crate) fn candidate(ice: Ice) -> Candidate {
-    Candidate { candidate: ice.to_string(), ..Candidate::default() }
+/// A candidate's text is its generation and its type.
+pub(crate) fn candidate(ice: Ice, kind: &str) -> Candidate {
+    Candidate { candidate: format!("{ice} typ {kind}"), ..Candidate::default() }
+}
+
+pub(crate) fn generation(candidate: &Candidate) -> Ice {
+    candidate.candidate.split(' ').next().unwrap().parse().unwrap()
 }
 
 /// An entry of the operations chain.
@@ -262,7 +266,7 @@ impl PeerConnection {
         if self.remote_identity.is_none() {
             return Effect::Refused("a candidate without a remote description");
         }
-        let Some(ice) = candidate.map(|candidate| candidate.candidate.parse::<Ice>().unwrap()) else {
+        let Some(ice) = candidate.as_ref().map(generation) else {
             return Effect::Candidate;
         };
         let described = || [self.remote, self.pending_remote].into_iter().flatten().map(|sdp| sdp.ice);

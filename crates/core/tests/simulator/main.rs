@@ -76,7 +76,7 @@ fn replay() {
 }
 
 /// Every rule.
-const RULES: [Mutation; 35] = [
+const RULES: [Mutation; 36] = [
     Mutation::ImpoliteYields,
     Mutation::PoliteIgnores,
     Mutation::MakingOfferForgotten,
@@ -101,6 +101,7 @@ const RULES: [Mutation; 35] = [
     Mutation::NoRestart,
     Mutation::EarlyFailureBelieved,
     Mutation::DetourKept,
+    Mutation::CutShortKept,
     Mutation::SilenceIgnored,
     Mutation::FailedTransportKept,
     Mutation::RejectionIgnored,

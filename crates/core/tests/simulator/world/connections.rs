@@ -1,7 +1,7 @@
 //! The browser's side of connections: the operations chain and `negotiationneeded`.
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Input,
+    ConnectionInput, ConnectionState, Input, Route,
     session::{ConnectionCall, Operation as Refused},
 };
 use madang_protocol::{ConnectionId, PeerId};
@@ -162,10 +162,11 @@ impl World {
                 let ice = Sdp::read(&description).ice;
                 if ice == self.ices.len() {
                     self.ices.push((pc, network, false));
-                    // As in Chromium, where TCP may win and that is it. An undisturbed call makes one offer.
+                    // As in Chromium, where a relay may win and that is it. An undisturbed call makes one offer.
                     let first = !self.ices[..ice].iter().any(|&(of, ..)| of == pc);
                     if first && self.disturbed && self.random.once_in(8) {
-                        self.by_tcp.push(ice);
+                        let route = if self.random.once_in(2) { Route::RelayTcp } else { Route::RelayUdp };
+                        self.detours.push((ice, route));
                     }
                     let candidates = u32::try_from(self.random.range(1, 4)).unwrap();
                     if self.random.once_in(2) {
@@ -203,7 +204,10 @@ impl World {
             return self.input(pc, ConnectionInput::LocalCandidate(None));
         }
         self.ices[ice].2 = true;
-        self.input(pc, ConnectionInput::LocalCandidate(Some(candidate(ice))));
+        // One that is cut short does not come to its last.
+        let straight = left == 1 && self.detour(ice) != Some(Route::RelayUdp);
+        let kind = if straight { "srflx" } else { "host" };
+        self.input(pc, ConnectionInput::LocalCandidate(Some(candidate(ice, kind))));
         self.soon(1, 40, Event::Gather(pc, ice, left - 1));
     }
 }

@@ -65,12 +65,13 @@ impl World {
             self.pcs[pc].received += 1;
         }
         let received = self.pcs[pc].received;
-        let route = if self.goes_by_tcp(pc) { Route::RelayTcp } else { Route::Direct };
+        let route = self.pcs[pc].selected.and_then(|(own, _)| self.detour(own)).unwrap_or(Route::Direct);
         self.input(pc, ConnectionInput::Stats { route, received, improves: true });
     }
 
-    pub(super) fn goes_by_tcp(&self, pc: Pc) -> bool {
-        self.pcs[pc].selected.is_some_and(|(own, _)| self.by_tcp.contains(&own))
+    /// By which relay media goes where this is the path's own end, though there is a better way.
+    pub(super) fn detour(&self, own: Ice) -> Option<Route> {
+        self.detours.iter().find(|(ice, _)| *ice == own).map(|(_, route)| *route)
     }
 
     /// The descriptions in force lead to a path.

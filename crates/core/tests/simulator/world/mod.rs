@@ -10,7 +10,7 @@ mod verdict;
 
 use std::{cmp::Reverse, collections::BinaryHeap, fmt::Write as _};
 
-use madang_core::{Input, SocketInput};
+use madang_core::{Input, Route, SocketInput};
 use madang_protocol::{PeerId, Secret};
 
 use self::{
@@ -62,8 +62,8 @@ pub(crate) struct World {
     ices: Vec<(Pc, u32, bool)>,
     /// Generations by which nothing goes any more, though ICE is content.
     cut_off: Vec<Ice>,
-    /// Generations by which media goes by a relay over TCP, though UDP works.
-    by_tcp: Vec<Ice>,
+    /// Generations by which media goes by a relay, over TCP or though a straight path would work.
+    detours: Vec<(Ice, Route)>,
     /// What failed is deaf from then on.
     deafened: bool,
     exchanges: u32,
@@ -121,7 +121,7 @@ impl World {
             pcs: Vec::new(),
             ices: Vec::new(),
             cut_off: Vec::new(),
-            by_tcp: Vec::new(),
+            detours: Vec::new(),
             exchanges: 0,
             offers: 0,
             disturbed: false,

@@ -7,7 +7,7 @@ use madang_protocol::{Body, DescriptionType, ErrorCode, Generation, PeerId, Secr
 
 use super::{Event, Millis, World};
 use crate::{
-    browser::{Ice, Pc, Sdp},
+    browser::{Pc, Sdp, generation},
     server::{Socket, Up},
 };
 
@@ -186,7 +186,7 @@ impl World {
                 }
             }
             Body::Candidate { connection, candidate } => {
-                let ice = candidate.candidate.parse::<Ice>().unwrap();
+                let ice = generation(candidate);
                 if let Some(pc) = self.find_pc(page, &signal.to, *connection)
                     && !self.pcs[pc].announced.contains(&ice)
                 {

@@ -52,8 +52,8 @@ impl World {
         if this.state != ConnectionState::Connected || !self.flows(pc) {
             return Err("it is not connected");
         }
-        if self.goes_by_tcp(pc) {
-            return Err("it goes by TCP");
+        if this.selected.is_some_and(|(own, _)| self.detour(own).is_some()) {
+            return Err("it goes by a detour");
         }
         if this.agreed.exchange != there.agreed.exchange {
             return Err("the sides agreed on different things");
