@@ -250,6 +250,8 @@ pub(crate) fn e2e_tests(kit: &Kit) -> Result<Command> {
     let mut cargo = kit.workspace.cargo();
     cargo.args(["test", "--package", "madang-e2e"]);
     cargo.env("MADANG_SERVER", server).env("MADANG_DIST", dist);
+    // A scenario that fails says in words where and why; a hundred frames of an executor hide that.
+    cargo.env("RUST_LIB_BACKTRACE", "0");
     name_chrome(&mut cargo, &chrome);
     name_firefox(&mut cargo, &firefox);
     Ok(cargo)
