@@ -1,4 +1,5 @@
-//! Whether a sender of video sends: `RTCRtpEncodingParameters.active` (webrtc-pc section 5.2.7).
+//! Whether a sender of video sends, `RTCRtpEncodingParameters.active`, and that what it sends grows to full size,
+//! `scaleResolutionDownBy` (webrtc-pc section 5.2.7).
 //!
 //! With another `codec` a sender is started anew, and has forgotten what it sent. `setParameters()` refuses while
 //! another one is under way, so a change takes steps, one after the other, and the latest wish counts.
@@ -25,6 +26,8 @@ extern "C" {
 const PAUSED: u8 = 2;
 /// Sending, and then, where that does not begin with a key frame, another sender for a moment.
 const SENDING: u8 = 3;
+
+const SCALE: &str = "scaleResolutionDownBy";
 
 /// What is wished, and how many of its steps were begun.
 #[derive(Debug, Default)]
@@ -73,14 +76,16 @@ impl Encodings {
 
 /// Begins a step, which may order a key frame (webrtc-extensions, `RTCEncodingOptions.keyFrame`), and tells whether
 /// there will be one: the order was taken, if it was read to its end (Firefox (153) does not), or the sender was silent
-/// and is a new one.
+/// and is a new one, or its pictures grow.
 fn set(sender: &Sender, active: bool, other: bool, order: bool) -> Result<(Promise, bool), JsValue> {
     let parameters = sender.parameters();
     let codec = if other { other_codec(&parameters)? } else { JsValue::UNDEFINED };
     // There is one, without simulcast.
     let encoding = list(&parameters, "encodings")?.get(0);
     let silent = Reflect::get(&encoding, &"active".into())?.is_falsy();
+    let small = Reflect::get(&encoding, &SCALE.into())?.gt(&1.into());
     Reflect::set(&encoding, &"active".into(), &active.into())?;
+    Reflect::set(&encoding, &SCALE.into(), &1.into())?;
     Reflect::set(&encoding, &"codec".into(), &codec)?;
     let options = Object::new();
     let orders = JSON::parse(r#"[{"keyFrame":true}]"#)?.unchecked_into::<Array>().values();
@@ -88,7 +93,7 @@ fn set(sender: &Sender, active: bool, other: bool, order: bool) -> Result<(Promi
         Reflect::set(&options, &"encodingOptions".into(), &orders)?;
     }
     let set = sender.set_parameters(&parameters, &options);
-    Ok((set, silent || orders.next()?.done()))
+    Ok((set, silent || small || orders.next()?.done()))
 }
 
 /// A codec that was negotiated and is not the first of them, which is in use.

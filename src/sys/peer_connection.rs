@@ -194,11 +194,16 @@ impl PeerConnection {
         }
     }
 
-    /// Adds a transceiver that sends and receives, with a track or (as yet) without.
+    /// Adds a transceiver that sends and receives, with a track or (as yet) without; video in half size.
     pub(crate) fn add_transceiver(&self, kind: Kind, track: Option<&MediaStreamTrack>, stream: &MediaStream) {
         let init = RtcRtpTransceiverInit::new();
         init.set_direction(RtcRtpTransceiverDirection::Sendrecv);
         init.set_streams(&Array::of1(stream));
+        if kind == Kind::Video
+            && let Ok(half) = JSON::parse(r#"[{"scaleResolutionDownBy":2}]"#)
+        {
+            init.set_send_encodings(&half);
+        }
         match track {
             Some(track) => self.raw.add_transceiver_with_media_stream_track_and_init(track, &init),
             None => self.raw.add_transceiver_with_str_and_init(kind.name(), &init),

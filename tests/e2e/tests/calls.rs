@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
+use madang_e2e::until::{SOON, until};
 use madang_e2e::{Setup, Stage, counts, in_a_call, scenario};
+use serde_json::json;
 
 /// `calls` calls in `calls` rooms. Ada is there first; Ben's way from the link to the first frame
 /// is measured.
@@ -45,6 +47,51 @@ async fn chromium_calls_firefox() -> Result<()> {
 async fn firefox_calls_chromium() -> Result<()> {
     let story = async |stage: &Stage| calls(stage, &Setup::chromium(), &Setup::firefox(), counts::mixed_calls()).await;
     scenario("firefox-chromium", story).await
+}
+
+/// Every size that a video of this page has, as soon as it has it.
+const KEEP_SIZES: &str = "
+    window.sizes = [];
+    const keep = ({ target }) => sizes.push([target.dataset.testid, target.videoWidth, target.videoHeight]);
+    document.addEventListener('resize', keep, true);";
+
+/// Ben's pictures of Ada, who offers: first in half size, and soon as her camera takes them.
+async fn pictures_grow(stage: &Stage, ada: &Setup, ben: &Setup) -> Result<()> {
+    let server = stage.server(&[]).await?;
+    let (ada, ben) = (stage.page("ada", ada).await?, stage.page("ben", ben).await?);
+    ben.devtools("Page.addScriptToEvaluateOnNewDocument", json!({"source": KEEP_SIZES})).await?;
+    let room = server.room();
+    ada.join(&room).await?;
+    ada.wait_state("waiting").await?;
+    let own = "const own = document.querySelector('[data-testid=local-video]');
+        return own?.videoWidth ? [own.videoWidth, own.videoHeight] : null";
+    let own = until("ada's own picture", SOON, async || {
+        Ok(serde_json::from_value::<Option<(u32, u32)>>(ada.script(own, vec![]).await?)?)
+    })
+    .await?;
+    ben.join(&room).await?;
+    until("ada's picture in ben's page, as large as her own", SOON, async || {
+        let sizes: Vec<(String, u32, u32)> = serde_json::from_value(ben.script("return sizes", vec![]).await?)?;
+        let sizes: Vec<_> = sizes.iter().filter(|(id, ..)| id == "remote-video").map(|(_, w, h)| (*w, *h)).collect();
+        ensure!(sizes.first().is_none_or(|first| *first == (own.0 / 2, own.1 / 2)), "{own:?} began as {sizes:?}");
+        Ok((sizes.last() == Some(&own)).then_some(()))
+    })
+    .await?;
+    stage.note(format!("half of {own:?}, then all of it"));
+    in_a_call(&ada, &ben).await?;
+    ben.remote_never_froze().await
+}
+
+#[tokio::test]
+async fn pictures_are_half_size_first_and_full_size_soon() -> Result<()> {
+    let story = async |stage: &Stage| pictures_grow(stage, &Setup::chromium(), &Setup::chromium()).await;
+    scenario("pictures-grow", story).await
+}
+
+#[tokio::test]
+async fn pictures_of_firefox_grow_too() -> Result<()> {
+    let story = async |stage: &Stage| pictures_grow(stage, &Setup::firefox(), &Setup::chromium()).await;
+    scenario("pictures-grow-firefox", story).await
 }
 
 #[tokio::test]

@@ -13,6 +13,10 @@ use crate::{
 
 use super::{Route, flow::Flow, gathered::Gathered, recovery::Recovery, way::Way};
 
+/// So long after it is connected, whoever began small sends video in full size: the first frame is there by then, and
+/// the bandwidth is roughly known.
+const GROWS_AFTER: Time = Time::from_millis(750);
+
 /// A connection and what it waits for.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -25,6 +29,8 @@ pub(crate) struct Connection {
     flowed: bool,
     /// The peer missed frames, and video is perhaps paused.
     missed: bool,
+    /// Video is sent in half size until then.
+    grows_at: Option<Time>,
     route: Option<Route>,
     /// Of the latest remote description.
     remote_ufrag: Option<String>,
@@ -35,8 +41,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// A connection that was just opened.
-    pub(crate) fn new(peer: PeerId, id: ConnectionId, polite: bool, recovery: Recovery) -> Self {
+    /// A connection that was just opened. Whoever offers in it sends video in half size at first.
+    pub(crate) fn new(peer: PeerId, id: ConnectionId, offerer: bool, polite: bool, recovery: Recovery) -> Self {
         Self {
             peer,
             id,
@@ -45,6 +51,7 @@ impl Connection {
             flow: Flow::default(),
             flowed: false,
             missed: false,
+            grows_at: offerer.then_some(Time::MAX),
             route: None,
             remote_ufrag: None,
             remote_candidates: Candidates::default(),
@@ -75,14 +82,18 @@ impl Connection {
         self.missed |= self.recovery.lost().is_some();
         self.recovery.state_changed(now, state);
         match state {
-            ConnectionState::Connected => self.flow.connected(now),
+            ConnectionState::Connected => {
+                self.flow.connected(now);
+                self.grows_at = self.grows_at.map(|at| at.min(now + GROWS_AFTER));
+            }
             ConnectionState::Disconnected => self.flow.disconnected(now),
             _ => self.flow.lost(),
         }
     }
 
-    /// Looks at what arrives when it is time to.
+    /// Looks at what arrives when it is time to, and whether video has been small for long enough.
     pub(crate) fn look(&mut self, now: Time, out: &mut VecDeque<Output>) {
+        self.missed |= self.grows_at.take_if(|at| *at <= now).is_some();
         if self.flow.tick(now) {
             self.call(ConnectionCall::ReadStats, out);
         }
@@ -124,6 +135,7 @@ impl Connection {
         }
         if flows && std::mem::take(&mut self.missed) {
             self.call(ConnectionCall::ResumeVideo, out);
+            self.grows_at = None;
         }
         while let Some(step) = self.negotiation.next() {
             if let Step::SetRemoteDescription(description) = &step

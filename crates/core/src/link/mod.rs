@@ -514,7 +514,7 @@ impl Link {
         cx.out.push_back(Output::Open { peer: self.id().clone(), connection: id, offerer });
         // Whoever offers first gives way: see the negotiation.
         let polite = if self.is_tutorial() { self.polite } else { offerer };
-        let connection = Connection::new(self.id().clone(), id, polite, recovery);
+        let connection = Connection::new(self.id().clone(), id, offerer, polite, recovery);
         self.connection.insert(connection)
     }
 

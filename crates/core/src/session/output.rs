@@ -33,7 +33,9 @@ pub enum Output {
     /// One is enough. A driver that does nothing connects later, and as well.
     Prepare,
     /// Create an RTCPeerConnection. Transceivers are created now if `offerer`, for the first
-    /// [`ConnectionCall::SetLocalDescription`] follows at once; otherwise the tracks are given to
+    /// [`ConnectionCall::SetLocalDescription`] follows at once, and send video in half size until the first
+    /// [`ConnectionCall::ResumeVideo`] (`RTCRtpEncodingParameters.scaleResolutionDownBy`, webrtc-pc section 5.2.7): a
+    /// quarter of the pixels is sooner encoded, sent and shown; otherwise the tracks are given to
     /// the transceivers of the first remote offer when [`ConnectionCall::SetRemoteDescription`]
     /// has been carried out.
     Open {
@@ -87,7 +89,7 @@ pub enum ConnectionCall {
     /// Nothing arrives anyway, and a sender whose path is back first sends again what was lost, unasked: the
     /// receiver takes that for the sender's clock, and shows what follows as late.
     PauseVideo,
-    /// Send video, with a key frame first: the peer lost frames, and would else wait for seconds before it
+    /// Send video in full size, with a key frame first: the peer lost frames, and would else wait for seconds before it
     /// asks (webrtc-extensions, `RTCEncodingOptions.keyFrame`).
     ResumeVideo,
 }

@@ -228,6 +228,7 @@ fn candidates_wait_for_their_descriptions() {
 #[test]
 fn a_flap_is_not_worth_a_word_and_a_loss_is_restarted() {
     let mut stage = Stage::connected(true);
+    stage.wait(S);
     assert!(stage.state(2, ConnectionState::Disconnected).is_empty());
     assert!(stage.wait(S).is_empty());
     let out = stage.wait(S);
@@ -256,6 +257,30 @@ fn a_path_that_is_back_begins_with_a_key_frame_and_the_first_one_does_anyway() {
     let mut stage = Stage::connected(true);
     assert!(calls(&stage.state(2, ConnectionState::Connected)).is_empty());
     stage.state(2, ConnectionState::Disconnected);
+    assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::ResumeVideo]);
+}
+
+#[test]
+fn whoever_offers_sends_small_pictures_and_soon_full_ones() {
+    let mut stage = Stage::connected(true);
+    assert!(stage.wait(S / 2).is_empty());
+    assert_eq!(calls(&stage.wait(S / 2)), [&ConnectionCall::ResumeVideo]);
+    assert!(stage.is_quiet());
+    let mut stage = Stage::joined(true, vec![]);
+    stage.enter_other();
+    stage.hear(description(1, DescriptionType::Offer));
+    stage.browser(1, ConnectionInput::RemoteDescriptionSet);
+    stage.set_local(1, DescriptionType::Answer);
+    stage.state(1, ConnectionState::Connected);
+    assert!(!calls(&stage.wait(S)).contains(&&ConnectionCall::ResumeVideo), "who answers began with full ones");
+}
+
+#[test]
+fn pictures_stay_small_until_there_is_a_way() {
+    let mut stage = Stage::connected(true);
+    stage.wait(S / 2);
+    stage.state(2, ConnectionState::Failed);
+    assert!(!calls(&stage.wait(S / 2)).contains(&&ConnectionCall::ResumeVideo));
     assert_eq!(calls(&stage.state(2, ConnectionState::Connected)), [&ConnectionCall::ResumeVideo]);
 }
 
