@@ -27,9 +27,9 @@ pub(crate) struct Connection {
     pub(crate) flow: Flow,
     /// As of the last time that [`Connection::advance`] was called.
     flowed: bool,
-    /// The peer missed frames, and video is perhaps paused.
+    /// The peer missed frames, or had only small ones, and video is perhaps paused: it is to begin anew.
     missed: bool,
-    /// Video is sent in half size until then.
+    /// Video is sent in half size until then, if nothing makes it begin anew before.
     grows_at: Option<Time>,
     route: Option<Route>,
     /// Of the latest remote description.

@@ -33,11 +33,11 @@ pub enum Output {
     /// One is enough. A driver that does nothing connects later, and as well.
     Prepare,
     /// Create an RTCPeerConnection. Transceivers are created now if `offerer`, for the first
-    /// [`ConnectionCall::SetLocalDescription`] follows at once, and send video in half size until the first
-    /// [`ConnectionCall::ResumeVideo`] (`RTCRtpEncodingParameters.scaleResolutionDownBy`, webrtc-pc section 5.2.7): a
-    /// quarter of the pixels is sooner encoded, sent and shown; otherwise the tracks are given to
+    /// [`ConnectionCall::SetLocalDescription`] follows at once; otherwise the tracks are given to
     /// the transceivers of the first remote offer when [`ConnectionCall::SetRemoteDescription`]
-    /// has been carried out.
+    /// has been carried out. Those of an offerer send video in half size until the first
+    /// [`ConnectionCall::ResumeVideo`] (`RTCRtpEncodingParameters.scaleResolutionDownBy`, webrtc-pc section
+    /// 5.2.7): a quarter of the pixels is sooner encoded, sent and shown.
     Open {
         /// With whom.
         peer: PeerId,
