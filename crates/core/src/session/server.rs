@@ -61,8 +61,8 @@ const QUIET_PATIENCE: Duration = Duration::from_secs(1);
 const PROBE_SPACING: Duration = Duration::from_secs(3);
 /// How long the answer to `join` may take.
 const JOIN_PATIENCE: Duration = Duration::from_secs(10);
-/// A membership that lasted this long ends a row of failures.
-const PROVEN: Duration = Duration::from_secs(10);
+/// A membership that lasted this long ends a row of failures: tries are no closer together than at the end of one.
+const PROVEN: Duration = Backoff::LONGEST;
 /// The least time between two joins on one socket.
 const REJOIN_SPACING: Duration = Duration::from_secs(1);
 

@@ -88,6 +88,26 @@ fn a_member_that_finds_the_room_full_tries_again() {
 }
 
 #[test]
+fn a_socket_that_is_lost_again_and_again_is_made_anew_at_once_unless_it_was_only_just_made() {
+    let waits = |lasts: Duration| {
+        let mut stage = Stage::joined(true, vec![]);
+        let returns = |_| {
+            stage.wait(lasts);
+            stage.socket(SocketInput::Disconnected);
+            let lost = stage.now;
+            while connects(&stage.wait(S / 100)).is_empty() {}
+            let waited = stage.now - lost;
+            stage.connect();
+            stage.welcome(vec![]);
+            waited
+        };
+        (0..20).map(returns).max().unwrap()
+    };
+    assert!(waits(2 * S) <= S / 5 + S / 100);
+    assert!(waits(S) > S, "the server may be why");
+}
+
+#[test]
 fn a_join_without_an_answer_is_given_up() {
     let mut stage = Stage::new(true);
     stage.tell(Input::Start);
