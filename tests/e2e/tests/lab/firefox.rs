@@ -1,6 +1,6 @@
 //! Faults in Firefox, which takes no orders for key frames, stops media while it restarts ICE, and tells of no
-//! other network. The bounds are those of Chromium, but for a change of network that follows other faults. How
-//! long a call is away is measured by `cargo xtask bench recovery -- --firefox`.
+//! other network. The bounds are those of Chromium. How long a call is away is measured by
+//! `cargo xtask bench recovery -- --firefox`.
 
 use std::time::Duration;
 
@@ -11,10 +11,6 @@ use madang_e2e::{Setup, Stage, scenario};
 use madang_lab::{Family, Fault, Kind, Side};
 
 use crate::{links::SOON, pair::Pair, roaming::BOUND};
-
-/// How soon a call that has just been through other faults is on another network: Firefox is slow to connect a
-/// WebSocket again.
-const AGAIN: Duration = Duration::from_secs(8);
 
 /// How old the calls are whose times `bench recovery` publishes.
 const SETTLED: Duration = Duration::from_secs(10);
@@ -45,7 +41,7 @@ async fn a_call_in_firefox_outlives_cuts_other_networks_and_blocked_udp() -> Res
         for fault in [("link down", Fault::LinkDown(Side::A)), ("silent cut", Fault::Cut(Side::A))] {
             pair.outlives(stage, &networks, fault, Duration::from_secs(10), SOON).await?;
         }
-        pair.follows(stage, &networks, AGAIN).await?;
+        pair.follows(stage, &networks, BOUND).await?;
         let blocked = Moment::now();
         let ongoing = networks.begin(Fault::NoUdp(Side::A))?;
         pair.back_within(stage, "UDP blocked", blocked, Duration::from_secs(8)).await?;
