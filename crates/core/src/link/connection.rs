@@ -77,8 +77,13 @@ impl Connection {
         self.negotiation.offer_needed();
     }
 
-    /// `connectionstatechange`.
+    /// `connectionstatechange`. That it is `disconnected` while media comes is news of an outage that is over (or of
+    /// one in the other direction, which the peer notices): whether media stops is left to [`Flow`].
     pub(crate) fn state_changed(&mut self, now: Time, state: ConnectionState) {
+        if state == ConnectionState::Disconnected && self.recovery.is_connected() && self.flow.flows(now) {
+            self.recovery.disconnected_late();
+            return;
+        }
         self.missed |= self.recovery.lost().is_some();
         self.recovery.state_changed(now, state);
         match state {

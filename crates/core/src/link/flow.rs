@@ -101,6 +101,11 @@ impl Flow {
         self.came.or(self.disconnected_since)
     }
 
+    /// Something has just come.
+    pub(crate) fn flows(&self, now: Time) -> bool {
+        self.came.is_some_and(|came| now < came + QUIET)
+    }
+
     /// Since when nothing has come, if it may have stopped.
     pub(crate) fn quiet(&self) -> Option<Time> {
         self.latest().filter(|_| self.quiet)
@@ -123,6 +128,7 @@ mod tests {
         let ms = Duration::from_millis;
         assert!(!flow.tick(ms(0)));
         flow.connected(ms(0));
+        assert!(!flow.flows(ms(0)));
         let mut looked = Vec::new();
         for now in (0..5000).step_by(50) {
             if flow.tick(ms(now)) {
@@ -131,6 +137,7 @@ mod tests {
             }
         }
         assert_eq!(flow.quiet(), Some(ms(2250)));
+        assert!(flow.flows(ms(2900)) && !flow.flows(ms(2950)));
         assert_eq!(looked[..5], [250, 750, 1250, 1750, 2250]);
         assert_eq!(looked[5..10], [2750, 3000, 3250, 3500, 3750]);
         assert_eq!((flow.stopped(ms(4200)), flow.stopped(ms(4250))), (None, Some(ms(2250))));

@@ -213,6 +213,11 @@ impl Recovery {
         }
     }
 
+    /// `disconnected`, although something has just come.
+    pub(crate) fn disconnected_late(&mut self) {
+        (self.state, self.contradicted) = (ConnectionState::Disconnected, true);
+    }
+
     /// It has not been connected, nor restarted, so far.
     fn is_set_up(&self) -> bool {
         self.cause.is_none() && self.tries == 0

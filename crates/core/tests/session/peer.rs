@@ -440,6 +440,7 @@ fn the_route_is_told_when_it_is_another_one() {
 fn what_comes_although_disconnected_is_left_alone_by_a_new_epoch() {
     let mut stage = flowing(true);
     stage.socket(SocketInput::Disconnected);
+    stage.wait(S);
     stage.state(2, ConnectionState::Disconnected);
     assert!(stage.receive(2).is_empty(), "it came before");
     assert_eq!(reconnecting(&stage.wait(3 * S)), Some(Cause::PathLost));
@@ -488,6 +489,44 @@ fn silence_is_noticed_in_three_seconds_and_restarted() {
             SessionEvent::Restored { cause: Cause::MediaStopped, after, .. }
         ] if *after == 3 * S
     ));
+}
+
+#[test]
+fn disconnected_that_is_told_when_media_is_back_begins_nothing_anew() {
+    let mut stage = flowing(true);
+    stage.wait(S);
+    stage.receive(2);
+    stage.wait(S);
+    assert_eq!(reconnecting(&stage.receive(2)), Some(Cause::MediaStopped));
+    assert_eq!(calls(&stage.receive(3)), [&ConnectionCall::ResumeVideo]);
+    stage.hear(description(2, DescriptionType::Answer));
+    stage.browser(2, ConnectionInput::RemoteDescriptionSet);
+    stage.wait(S / 10);
+    assert!(stage.state(2, ConnectionState::Disconnected).is_empty());
+    assert!(stage.state(2, ConnectionState::Connected).is_empty());
+    assert!(stage.receive(4).is_empty());
+    for received in 5..10 {
+        assert!(calls(&stage.wait(S)).is_empty());
+        assert!(stage.receive(received).is_empty());
+    }
+}
+
+#[test]
+fn disconnected_that_is_told_while_media_comes_is_believed_when_it_stops() {
+    let mut stage = flowing(true);
+    assert!(stage.state(2, ConnectionState::Disconnected).is_empty());
+    for received in 3..7 {
+        assert!(calls(&stage.wait(S)).is_empty());
+        assert!(stage.receive(received).is_empty(), "it is left alone");
+    }
+    stage.wait(S);
+    assert!(calls(&stage.receive(6)).is_empty());
+    stage.socket(SocketInput::IceServers(IceServers::default()));
+    stage.wait(S);
+    let out = stage.receive(6);
+    assert_eq!(calls(&out), [&ConnectionCall::PauseVideo, &ConnectionCall::SetLocalDescription]);
+    assert_eq!(reconnecting(&out), Some(Cause::PathLost));
+    assert_eq!(calls(&stage.receive(7)), [&ConnectionCall::ResumeVideo]);
 }
 
 #[test]

@@ -158,12 +158,15 @@ impl World {
     pub(super) fn ice_lose(&mut self, pc: Pc) {
         let (alive, usable) = (self.is_alive(pc), self.usable(pc));
         let this = &mut self.pcs[pc];
-        if !this.closed && this.state == ConnectionState::Connected && !alive && usable.is_none() {
+        let lost = !alive && usable.is_none();
+        // Sometimes the path is back already: a browser may be late with either news.
+        if !this.closed && this.state == ConnectionState::Connected && (lost || self.random.once_in(2)) {
             this.state = ConnectionState::Disconnected;
             this.stamp += 1;
             let stamp = this.stamp;
             self.soon(5000, 12_000, Event::Fail(pc, stamp));
             self.input(pc, ConnectionInput::StateChanged(ConnectionState::Disconnected));
+            self.evaluate(pc);
         }
     }
 
