@@ -14,7 +14,7 @@ use std::{
 };
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Route, rehearsal,
+    ConnectionInput, ConnectionState, rehearsal,
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{Candidate, ConnectionId, Description, DescriptionType, IceServer, PeerId};
@@ -216,7 +216,7 @@ impl Line {
                 Event::State(state) => report(ConnectionInput::StateChanged(connection_state(state))),
                 Event::TransportFailed => report(ConnectionInput::TransportFailed),
                 Event::Candidate(candidate) => match candidate.as_ref().map(to_candidate) {
-                    Some(Err(Unfit)) => log::warn("madang: a local candidate is not understood:", &candidate.into()),
+                    Some(Err(Unfit)) => log::warn("madang: a candidate was not understood:", &candidate.into()),
                     // An empty candidate ends one medium's gathering; null ends all of it.
                     Some(Ok(candidate)) if candidate.candidate.is_empty() => {}
                     Some(Ok(candidate)) => report(ConnectionInput::LocalCandidate(Some(candidate))),
@@ -254,7 +254,7 @@ impl Line {
             if let Some(transceiver) = self.rtc.transceivers(kind).next() {
                 transceiver.replace_track(tracks.track(kind), |result| {
                     if let Err(error) = result {
-                        log::warn("madang: a track could not be replaced:", &error);
+                        log::warn("madang: a track was not replaced:", &error);
                     }
                 });
             }
@@ -267,7 +267,7 @@ impl Line {
         move |result| {
             let Some(outlet) = outlet.upgrade() else { return };
             outlet.report(Report::Input(result.unwrap_or_else(|error| {
-                log::debug("madang: the browser refused an operation:", &error);
+                log::debug("madang: an operation was refused:", &error);
                 ConnectionInput::Rejected(operation)
             })));
         }
@@ -327,14 +327,9 @@ impl Connection {
             }),
             ConnectionCall::ReadStats => {
                 let outlet = Rc::downgrade(&self.line.outlet);
-                self.line.rtc.selected_pair(move |pair| {
+                self.line.rtc.read_stats(move |stats| {
                     if let Some(outlet) = outlet.upgrade() {
-                        let route = Route::of(&pair.local, &pair.remote, &pair.relay_protocol);
-                        outlet.report(Report::Input(ConnectionInput::Stats {
-                            route,
-                            received: pair.received,
-                            improves: !pair.says_so,
-                        }));
+                        outlet.report(Report::Input(stats));
                     }
                 });
             }
@@ -344,7 +339,7 @@ impl Connection {
             ConnectionCall::RestartIce => {
                 self.configure();
                 if let Err(error) = self.line.rtc.restart_ice() {
-                    log::warn("madang: this browser cannot restart ICE:", &error);
+                    log::warn("madang: ICE was not restarted:", &error);
                 }
             }
         }
@@ -356,7 +351,7 @@ impl Connection {
             if let Some(transceiver) = self.line.rtc.transceivers(kind).next() {
                 transceiver.open();
                 if let Err(error) = transceiver.set_stream(&tracks.stream) {
-                    log::debug("madang: this browser cannot name a sender's stream:", &error);
+                    log::debug("madang: a sender's stream was not named:", &error);
                 }
             }
         }
@@ -377,7 +372,7 @@ impl Connection {
         if let Some(configuration) = self.configuration.take()
             && let Err(error) = self.line.rtc.configure(&configuration)
         {
-            log::warn("madang: this browser does not take fresh iceServers:", &error);
+            log::warn("madang: fresh iceServers were refused:", &error);
         }
     }
 }

@@ -265,11 +265,11 @@ fn decode<T: DeserializeOwned>(event: &str, payload: JsValue) -> Option<T> {
     let decoded = value::decode(payload).ok();
     if decoded.is_none() {
         // Only the name: there may be credentials in it.
-        log::warn("madang: not understood, though the server said it:", &event.into());
+        log::warn("madang: an event was not understood:", &event.into());
     }
     decoded
 }
 
 fn encode(payload: &impl Serialize) -> Option<JsValue> {
-    value::encode(payload).inspect_err(|error| log::warn("madang: a message could not be encoded:", error)).ok()
+    value::encode(payload).inspect_err(|error| log::warn("madang: a message was not encoded:", error)).ok()
 }

@@ -355,7 +355,7 @@ impl Engine {
         match Connection::open(peer.clone(), id, tracks.as_ref(), &configuration, report) {
             Ok(connection) => self.connections.borrow_mut().push(Rc::new(connection)),
             Err(error) => {
-                log::warn("madang: this browser cannot open an RTCPeerConnection:", &error);
+                log::warn("madang: no RTCPeerConnection was opened:", &error);
                 let closed = ConnectionInput::StateChanged(ConnectionState::Closed);
                 self.post(Work::Session(Input::Connection(peer, id, closed)));
             }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use gloo_events::EventListener;
 use js_sys::{Array, JSON, Promise};
+use madang_core::ConnectionInput;
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use web_sys::{
@@ -15,7 +16,7 @@ use web_sys::{
     RtcSessionDescriptionInit, RtcTrackEvent,
 };
 
-use super::{encodings::Encodings, promise, stats::SelectedPair, value};
+use super::{encodings::Encodings, promise, stats, value};
 
 #[wasm_bindgen]
 extern "C" {
@@ -172,12 +173,12 @@ impl PeerConnection {
         self.raw.set_configuration_to(&value::encode(configuration)?)
     }
 
-    /// `getStats()`; gives the selected pair, once there is one.
-    pub(crate) fn selected_pair(&self, done: impl FnOnce(SelectedPair) + 'static) {
+    /// `getStats()`, once there is a selected pair.
+    pub(crate) fn read_stats(&self, done: impl FnOnce(ConnectionInput) + 'static) {
         promise::settled(&self.raw.get_stats(), |report| {
             // A closed connection has none.
-            if let Some(pair) = report.ok().and_then(|report| SelectedPair::of(&report)) {
-                done(pair);
+            if let Some(stats) = report.ok().and_then(|report| stats::read(&report)) {
+                done(stats);
             }
         });
     }

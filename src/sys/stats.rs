@@ -1,50 +1,46 @@
-//! `getStats()` (webrtc-stats): the two ends of the pair of candidates that media goes by.
+//! `getStats()` (webrtc-stats): the pair of candidates that media goes by, and what came of video.
 
 use js_sys::{Map, Reflect};
+use madang_core::{ConnectionInput, Route, Video};
 use wasm_bindgen::{JsCast, JsValue};
 
 /// Of a pair, in Firefox only.
 const SELECTED: &str = "selected";
 
-/// The selected pair of a report.
-#[derive(Debug, Default)]
-pub(crate) struct SelectedPair {
-    /// `candidateType` of the local end.
-    pub(crate) local: String,
-    /// `candidateType` of the remote end.
-    pub(crate) remote: String,
-    /// `relayProtocol` of the local end, if it is relayed.
-    pub(crate) relay_protocol: String,
-    /// `bytesReceived`.
-    pub(crate) received: u64,
-    /// It says of itself that it is selected: the agent is Firefox's.
-    pub(crate) says_so: bool,
+/// What a report says, if there is a selected pair: the one that the transport names, or, in Firefox, that says of
+/// itself that it is.
+pub(super) fn read(report: &JsValue) -> Option<ConnectionInput> {
+    let report: &Map = report.unchecked_ref();
+    let mut pair = JsValue::UNDEFINED;
+    let mut video = Video::default();
+    report.for_each(&mut |stats, _| {
+        // Only what comes of video has it; bytes are received of more, and by the other end.
+        if let Some(frames) = field(&stats, "framesDecoded").as_f64() {
+            video.frames += frames as u64;
+            video.bytes += number(&stats, "bytesReceived");
+        }
+        if field(&stats, SELECTED).is_truthy() {
+            pair = stats;
+        } else if pair.is_undefined() {
+            pair = report.get(&field(&stats, "selectedCandidatePairId"));
+        }
+    });
+    let end = |name| report.get(&field(&pair, name));
+    let text = |end: &JsValue, name| field(end, name).as_string().unwrap_or_default();
+    let (local, remote) = (end("localCandidateId"), end("remoteCandidateId"));
+    let kind = |end| text(end, "candidateType");
+    let firefox = field(&pair, SELECTED).is_truthy();
+    local.is_object().then(|| ConnectionInput::Stats {
+        route: Route::of(&kind(&local), &kind(&remote), &text(&local, "relayProtocol")),
+        received: number(&pair, "bytesReceived"),
+        improves: !firefox,
+        video: if firefox { video } else { Video::default() },
+    })
 }
 
-impl SelectedPair {
-    /// The pair that the transport names, or that says of itself that it is selected (older versions of Firefox).
-    pub(crate) fn of(report: &JsValue) -> Option<Self> {
-        let report: &Map = report.unchecked_ref();
-        let mut pair = JsValue::UNDEFINED;
-        report.for_each(&mut |stats, _| {
-            let named = report.get(&field(&stats, "selectedCandidatePairId"));
-            if !named.is_undefined() {
-                pair = named;
-            } else if pair.is_undefined() && field(&stats, SELECTED).is_truthy() {
-                pair = stats;
-            }
-        });
-        let end = |name| report.get(&field(&pair, name));
-        let text = |end: &JsValue, name| field(end, name).as_string().unwrap_or_default();
-        let (local, remote) = (end("localCandidateId"), end("remoteCandidateId"));
-        local.is_object().then(|| Self {
-            relay_protocol: text(&local, "relayProtocol"),
-            local: text(&local, "candidateType"),
-            remote: text(&remote, "candidateType"),
-            says_so: field(&pair, SELECTED).is_truthy(),
-            received: field(&pair, "bytesReceived").as_f64().unwrap_or_default() as u64,
-        })
-    }
+/// A number; of what has none, zero.
+fn number(of: &JsValue, name: &str) -> u64 {
+    field(of, name).as_f64().unwrap_or_default() as u64
 }
 
 /// A property; of what has none, undefined.

@@ -17,5 +17,5 @@ pub mod tutorial;
 pub use link::Route;
 pub use session::{
     Cause, ConnectionInput, ConnectionState, EndReason, Input, Output, PeerState, Session, SessionEvent,
-    SignalingState, SocketInput, Time,
+    SignalingState, SocketInput, Time, Video,
 };

@@ -8,10 +8,10 @@ use crate::{
     candidates::Candidates,
     mutation::{Mutation, broken},
     negotiation::{Negotiation, Outcome, Step},
-    session::{ConnectionCall, ConnectionState, Output, Time},
+    session::{ConnectionCall, ConnectionState, Output, Time, Video},
 };
 
-use super::{Route, flow::Flow, gathered::Gathered, recovery::Recovery, way::Way};
+use super::{Route, flow::Flow, gathered::Gathered, picture::Picture, recovery::Recovery, way::Way};
 
 /// So long after it is connected, whoever began small sends video in full size: the first frame is there by then, and
 /// the bandwidth is roughly known.
@@ -25,6 +25,7 @@ pub(crate) struct Connection {
     pub(crate) negotiation: Negotiation,
     pub(crate) recovery: Recovery,
     pub(crate) flow: Flow,
+    picture: Picture,
     /// As of the last time that [`Connection::advance`] was called.
     flowed: bool,
     /// The peer missed frames, or had only small ones, and video is perhaps paused: it is to begin anew.
@@ -49,6 +50,7 @@ impl Connection {
             negotiation: Negotiation::new(polite),
             recovery,
             flow: Flow::default(),
+            picture: Picture::default(),
             flowed: false,
             missed: false,
             grows_at: offerer.then_some(Time::MAX),
@@ -200,6 +202,11 @@ impl Connection {
             }
             self.remote_candidates.push(candidate);
         }
+    }
+
+    /// What came of video was seen. A change of this side's sender starts the receiver beside it anew.
+    pub(crate) fn seen_video(&mut self, video: Video) {
+        self.missed |= self.picture.read(video);
     }
 
     /// Acts on an operation's outcome; `false` if the connection is lost.

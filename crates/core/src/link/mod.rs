@@ -23,6 +23,7 @@
 mod connection;
 mod flow;
 mod gathered;
+mod picture;
 mod reach;
 mod recovery;
 mod route;
@@ -364,7 +365,8 @@ impl Link {
                 self.settle(cx);
                 broken(Mutation::FailedTransportKept)
             }
-            ConnectionInput::Stats { route, received, improves } => {
+            ConnectionInput::Stats { route, received, improves, video } => {
+                connection.seen_video(video);
                 if connection.seen(cx.now, (route, improves), received, expected) {
                     let peer = self.peer.peer.clone();
                     cx.event(SessionEvent::PeerRoute { peer, route });

@@ -88,7 +88,19 @@ pub enum ConnectionInput {
         /// The agent goes on to a better pair where there is one (RFC 8445 section 8.1.1), and does not stay with
         /// the first that works.
         improves: bool,
+        /// What came of video, where a receiver waits for seconds before it asks for a key frame, and asks at once when it
+        /// is started anew. Elsewhere nothing.
+        video: Video,
     },
+}
+
+/// What came of video (webrtc-stats section 8.5, `inbound-rtp`, all of the kind).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Video {
+    /// `bytesReceived`.
+    pub bytes: u64,
+    /// `framesDecoded`.
+    pub frames: u64,
 }
 
 /// An operation on an RTCPeerConnection that was rejected. A candidate that is refused needs no

@@ -47,7 +47,7 @@ pub(crate) use self::server::Doubt;
 use self::server::{Due, Server};
 pub use self::{
     event::{Cause, EndReason, PeerState, SessionEvent, SignalingState},
-    input::{ConnectionInput, ConnectionState, Input, Operation, SocketInput},
+    input::{ConnectionInput, ConnectionState, Input, Operation, SocketInput, Video},
     output::{ConnectionCall, Output},
 };
 use crate::{

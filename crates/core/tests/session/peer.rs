@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{
-    Cause, ConnectionInput, ConnectionState, Input, Output, PeerState, Route, SessionEvent, SocketInput,
+    Cause, ConnectionInput, ConnectionState, Input, Output, PeerState, Route, SessionEvent, SocketInput, Video,
     session::{ConnectionCall, Operation},
 };
 use madang_protocol::{
@@ -425,7 +425,7 @@ fn the_route_is_told_when_it_is_another_one() {
     let mut stage = Stage::connected(true);
     assert_eq!(stage.looked, 0, "a browser has enough to do when it has just connected");
     let told = |out: &[Output]| matches!(events(out)[..], [SessionEvent::PeerRoute { .. }]);
-    let by = |route| ConnectionInput::Stats { route, received: 0, improves: true };
+    let by = |route| ConnectionInput::Stats { route, received: 0, improves: true, video: Video::default() };
     assert!(told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(!told(&stage.browser(2, by(Route::RelayUdp))));
     assert!(told(&stage.browser(2, by(Route::Direct))));
@@ -527,6 +527,19 @@ fn disconnected_that_is_told_while_media_comes_is_believed_when_it_stops() {
     assert_eq!(calls(&out), [&ConnectionCall::PauseVideo, &ConnectionCall::SetLocalDescription]);
     assert_eq!(reconnecting(&out), Some(Cause::PathLost));
     assert_eq!(calls(&stage.receive(7)), [&ConnectionCall::ResumeVideo]);
+}
+
+#[test]
+fn a_picture_that_stands_still_while_video_comes_is_begun_anew() {
+    let mut stage = flowing(true);
+    let mut begun = Vec::new();
+    for (bytes, frames) in [(50, 50), (70, 60), (90, 60), (110, 60), (130, 60)] {
+        let video = Video { bytes, frames };
+        let stats = ConnectionInput::Stats { route: Route::Direct, received: bytes, improves: false, video };
+        begun.push(calls(&stage.browser(2, stats)).contains(&&ConnectionCall::ResumeVideo));
+        stage.wait(S / 2);
+    }
+    assert_eq!(begun, [false, false, false, true, false]);
 }
 
 #[test]

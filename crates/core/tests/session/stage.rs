@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use madang_core::{
-    ConnectionInput, ConnectionState, Input, Output, Route, Session, SessionEvent, SocketInput,
+    ConnectionInput, ConnectionState, Input, Output, Route, Session, SessionEvent, SocketInput, Video,
     session::{Config, ConnectionCall},
 };
 use madang_protocol::{
@@ -173,7 +173,10 @@ impl Stage {
     /// So many bytes have come in all.
     pub(crate) fn receive(&mut self, received: u64) -> Vec<Output> {
         let id = self.number();
-        self.browser(id, ConnectionInput::Stats { route: Route::Direct, received, improves: true })
+        self.browser(
+            id,
+            ConnectionInput::Stats { route: Route::Direct, received, improves: true, video: Video::default() },
+        )
     }
 
     /// Lets time pass as a driver does, tick by tick.

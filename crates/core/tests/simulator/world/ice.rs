@@ -1,7 +1,7 @@
 //! Whether media can flow: ICE and DTLS, seen from far away. A path needs both ends of the same
 //! two connections, mirrored generations, a known candidate and a network that is still there.
 
-use madang_core::{ConnectionInput, ConnectionState, Route};
+use madang_core::{ConnectionInput, ConnectionState, Route, Video};
 
 use super::{Event, Millis, World};
 use crate::browser::{Ice, Pc};
@@ -66,7 +66,7 @@ impl World {
         }
         let received = self.pcs[pc].received;
         let route = self.pcs[pc].selected.and_then(|(own, _)| self.detour(own)).unwrap_or(Route::Direct);
-        self.input(pc, ConnectionInput::Stats { route, received, improves: true });
+        self.input(pc, ConnectionInput::Stats { route, received, improves: true, video: Video::default() });
     }
 
     /// By which relay media goes where this is the path's own end, though there is a better way.
