@@ -11,4 +11,5 @@ mod people;
 mod removed;
 mod route;
 mod server_away;
+mod still;
 mod tutorial;
